@@ -1,0 +1,5 @@
+//! x
+
+pub mod deltas;
+pub mod model;
+pub mod tensor;
