@@ -71,7 +71,7 @@ fn best_of<T>(runs: usize, mut work: impl FnMut() -> T) -> f64 {
 }
 
 fn bf16(x: f64) -> [u8; 2] {
-    half::bf16::from_f64(x).to_le_bytes()
+    half::bf16::from_f32(x as f32).to_le_bytes()
 }
 
 fn widen(bytes: [u8; 2]) -> f64 {

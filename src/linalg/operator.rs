@@ -206,3 +206,41 @@ pub(super) fn add_scaled_row<A: Arithmetic>(factor: f64, row: &[f64], sums: &mut
         *sum = A::multiply_add(factor, *value, *sum);
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::linalg::simd::{Fused, Separate};
+
+    fn numbers(rows: usize, cols: usize, seed: usize) -> Matrix {
+        Matrix::from_shape_fn((rows, cols), |(i, j)| ((i * 31 + j * 17 + seed * 7) % 101) as f64 - 50.0)
+    }
+
+    fn block(matrix: &Matrix) -> Block {
+        matrix.rows().into_iter().map(|row| std::array::from_fn(|lane| row[lane])).collect()
+    }
+
+    #[test]
+    fn products_with_a_block_are_those_of_the_whole_matrix() {
+        // Small integers: every order of summation gives the same sum.
+        for (m, n) in [(1, 1), (7, 9), (8, 256), (65, 257), (130, 515), (3, 1000)] {
+            let (a, x, y) = (numbers(m, n, 1), numbers(n, LANES, 2), numbers(m, LANES, 3));
+            assert_eq!(multiply(&a, &block(&x)).unwrap(), block(&a.dot(&x)), "{m}×{n}");
+            assert_eq!(multiply_transposed(&a, &block(&y)).unwrap(), block(&a.t().dot(&y)), "{m}×{n}");
+        }
+    }
+
+    #[test]
+    fn every_copy_of_a_kernel_does_the_same() {
+        let (tile, x, y) = (numbers(7, 40, 4), block(&numbers(40, LANES, 5)), block(&numbers(7, LANES, 6)));
+        let tile = tile.as_slice().unwrap();
+        let mut expected = y.clone();
+        TileTimesBlock { tile, x: &x, y: &mut expected }.run::<4, Separate>();
+        let mut fused = y.clone();
+        TileTimesBlock { tile, x: &x, y: &mut fused }.run::<8, Fused>();
+        let mut picked = y;
+        simd::run(TileTimesBlock { tile, x: &x, y: &mut picked });
+        assert_eq!((&fused, &picked), (&expected, &expected));
+    }
+}

@@ -239,3 +239,6 @@ impl Kernel for RoundRow<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,7 @@ pub(super) fn leading_triplets<S: RowSource>(
         let ritz = lanczos.ritz()?;
         let settled = count_is_settled(&ritz, options, &mut seen);
         if exhausted {
-            break (ritz, settled || lanczos.steps() * LANES >= m.min(n));
+            break (ritz, settled || !grown || lanczos.steps() * LANES >= m.min(n));
         }
         if settled {
             lanczos.measure().map_err(SpectrumError::Source)?;
@@ -176,6 +176,9 @@ fn report<S: RowSource>(
     let rank = rank(&triplets.values, options);
     let mut singular_values = triplets.values.clone();
     singular_values.truncate(options.top);
+    if singular_values.is_empty() {
+        singular_values.resize(options.top.min(a.rows()).min(a.cols()), 0.0);
+    }
     let largest = triplets.values.first().copied().unwrap_or(0.0);
     let checked = singular_values.len().min(rank.max(1));
     let (mut worst, mut extra_passes) = (0.0_f64, 0);
@@ -262,3 +265,6 @@ fn error_of(index: usize, values: &[f64], residuals: &[f64]) -> f64 {
     let gap = above.min(below);
     if gap > residual { residual * residual / gap } else { residual }
 }
+
+#[cfg(test)]
+mod tests;

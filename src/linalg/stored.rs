@@ -174,3 +174,75 @@ impl RowSource for StoredDelta<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "tests index what they made")]
+mod tests {
+    use super::*;
+
+    const NUMERIC: [Dtype; 15] = [
+        Dtype::BOOL,
+        Dtype::U8,
+        Dtype::I8,
+        Dtype::F8_E5M2,
+        Dtype::F8_E4M3,
+        Dtype::I16,
+        Dtype::U16,
+        Dtype::F16,
+        Dtype::BF16,
+        Dtype::I32,
+        Dtype::U32,
+        Dtype::F32,
+        Dtype::F64,
+        Dtype::I64,
+        Dtype::U64,
+    ];
+
+    fn bytes(count: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[track_caller]
+    fn assert_same(found: &[f64], expected: &[f64]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn every_half_is_the_single_that_the_format_says() {
+        for bits in 0..=u16::MAX {
+            let (found, expected) = (f16_to_f32(bits.to_le_bytes()), half::f16::from_bits(bits).to_f32());
+            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{bits:#06x}");
+        }
+    }
+
+    #[test]
+    fn any_two_dtypes_subtract_as_their_decoded_values() {
+        for count in [0, 1, 7, 31, 1025, 3000] {
+            for (before, after) in NUMERIC.into_iter().flat_map(|b| NUMERIC.map(|a| (b, a))) {
+                let (b, a) = (bytes(count * 8, 1), bytes(count * 8, 2));
+                let (mut found, mut expected, mut less) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
+                difference((before, &b), (after, &a), &mut found);
+                decode(after, &a, &mut expected);
+                decode(before, &b, &mut less);
+                expected.iter_mut().zip(less).for_each(|(value, less)| *value -= less);
+                assert_same(&found, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_row_is_read_from_its_place() {
+        let bytes: Vec<u8> = (0..12_u8).flat_map(|value| f32::from(value).to_le_bytes()).collect();
+        let matrix = StoredMatrix { dtype: Dtype::F32, bytes: &bytes, rows: 3, cols: 4 };
+        let mut piece = [0.0; 2];
+        assert_eq!(matrix.fill(2, 1, &mut piece), Ok(()));
+        assert_eq!(piece, [9.0, 10.0]);
+    }
+}
