@@ -1,5 +1,6 @@
 //! x
 
 pub mod deltas;
+pub mod linalg;
 pub mod model;
 pub mod tensor;

@@ -1,0 +1,172 @@
+//! The distribution of |d|, counted in buckets of relative width 2⁻⁷.
+//!
+//! The key of a difference is the upper half of its magnitude as f32: 8 exponent and 7 mantissa bits,
+//! so keys order as magnitudes do, infinity above every finite value and NaN above infinity. Counting
+//! all 2¹⁵ keys for each element would cost more than reading it; four quantiles need far less. A small
+//! sample tells roughly where they lie, and only keys inside those windows are counted one by one;
+//! outside them one count a gap is enough to know every rank. The answer is exact whatever the sample
+//! was: a quantile that falls outside its window is found out and counted in full.
+
+/// Number of keys.
+const KEYS: usize = 1 << 15;
+
+/// Key of a difference: the upper 16 bits of |d| as f32.
+pub fn key_of(difference: f32) -> u16 {
+    (difference.abs().to_bits() >> 16) as u16
+}
+
+/// The smallest magnitude with that key.
+pub fn key_lower_edge(key: u16) -> f64 {
+    f64::from(f32::from_bits(u32::from(key) << 16))
+}
+
+/// Where counting key by key starts and stops: five keys, ascending, the first at least 1.
+///
+/// Keys in `[0]..[1]`, in `[2]..[3]` and from `[4]` on are counted one by one; those below `[0]` and
+/// those below `[2]` are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boundaries(pub(super) [u16; 5]);
+
+impl Boundaries {
+    /// Every key but 0 is counted.
+    pub const ALL: Self = Self([1; 5]);
+
+    /// Windows around the median and the 90th percentile, and the whole tail from the third key on.
+    ///
+    /// Each window is `(first key, last key)`; windows that touch are merged.
+    pub fn around(median: (u16, u16), p90: (u16, u16), tail_from: u16) -> Self {
+        let start = median.0.max(1);
+        let stop = median.1.saturating_add(1).max(start);
+        let start_90 = p90.0.max(stop);
+        let stop_90 = p90.1.saturating_add(1).max(start_90);
+        Self([start, stop, start_90, stop_90, tail_from.max(stop_90)])
+    }
+
+    /// Whether keys of that value are counted one by one.
+    fn counts(&self, key: u16) -> bool {
+        self.0.iter().filter(|&&boundary| key >= boundary).count() % 2 == 1
+    }
+}
+
+/// Counts of keys in one chunk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyCounts {
+    /// Elements with a key below the first boundary, and below the third.
+    pub below: [u64; 2],
+    /// `(key, count)` of every key that was met inside the windows, ascending.
+    pub counts: Vec<(u16, u32)>,
+}
+
+/// Reusable memory of one thread; holds nothing between calls.
+pub struct Scratch {
+    /// Keys inside the windows, in the order they were met.
+    collected: Vec<u16>,
+    length: usize,
+    /// Four histograms, so that a run of equal keys does not wait on one counter.
+    histograms: Box<[[u32; 4]]>,
+    /// Widened elements, for the dtypes without a vector routine.
+    pub(super) before: Vec<f64>,
+    pub(super) after: Vec<f64>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            // A vector routine stores 32 keys at a time, whatever the number that counts.
+            collected: vec![0; super::CHUNK + 32],
+            length: 0,
+            histograms: vec![[0; 4]; KEYS].into_boxed_slice(),
+            before: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+}
+
+impl Scratch {
+    pub(super) fn begin(&mut self) {
+        self.length = 0;
+    }
+
+    /// Notes one key if the boundaries ask for it, and counts it below them.
+    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, below: &mut [u64; 2]) {
+        let [first, _, third, ..] = boundaries.0;
+        below[0] += u64::from(key < first);
+        below[1] += u64::from(key < third);
+        if boundaries.counts(key) {
+            self.push(key);
+        }
+    }
+
+    /// Adds one key.
+    pub(super) fn push(&mut self, key: u16) {
+        if let Some(slot) = self.collected.get_mut(self.length) {
+            *slot = key;
+            self.length += 1;
+        }
+    }
+
+    /// Adds the first `count` of 32 keys.
+    #[inline(always)]
+    pub(super) fn push_front_of(&mut self, keys: [u16; 32], count: usize) {
+        if let Some(slots) = self.collected.get_mut(self.length..self.length + 32) {
+            slots.copy_from_slice(&keys);
+            self.length += count;
+        }
+    }
+
+    /// Counts the keys that were noted and forgets them.
+    pub(super) fn count(&mut self, boundaries: &Boundaries, max_abs_delta: f64) -> Vec<(u16, u32)> {
+        let noted = self.collected.get(..self.length).unwrap_or_default();
+        let (quads, rest) = noted.as_chunks::<4>();
+        for quad in quads {
+            for (lane, &key) in quad.iter().enumerate() {
+                self.histograms[usize::from(key) % KEYS][lane] += 1;
+            }
+        }
+        for &key in rest {
+            self.histograms[usize::from(key) % KEYS][0] += 1;
+        }
+        self.length = 0;
+        let mut counts = Vec::new();
+        let [a, b, c, d, e] = boundaries.0.map(usize::from);
+        // Rounding to f32 may lift the largest difference into the next key.
+        let end = if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
+        for range in [a..b, c..d, e..end.max(e)] {
+            for key in range.start..range.end.min(KEYS) {
+                let count: u32 = self.histograms[key].iter().sum();
+                if count > 0 {
+                    counts.push((key as u16, count));
+                    self.histograms[key] = [0; 4];
+                }
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_one_part_in_two_to_the_seven_wide() {
+        for key in 0x0080..0x7f7f_u16 {
+            let (low, high) = (key_lower_edge(key), key_lower_edge(key + 1));
+            assert!((high - low) / low <= 2f64.powi(-7));
+        }
+    }
+
+    #[test]
+    fn windows_that_overlap_are_merged_and_stay_ascending() {
+        let boundaries = Boundaries::around((10, 20), (15, 30), 25);
+        assert_eq!(boundaries.0, [10, 21, 21, 31, 31]);
+        assert!([10, 20, 21, 30, 31, 0x7f80].iter().all(|&key| boundaries.counts(key)));
+        assert!(!boundaries.counts(9));
+        assert!((1..0x7fff).all(|key| Boundaries::ALL.counts(key)) && !Boundaries::ALL.counts(0));
+    }
+
+    #[test]
+    fn infinity_and_nan_rank_above_every_number() {
+        assert!(key_of(f32::INFINITY) > key_of(f32::MAX) && key_of(f32::NAN) > key_of(f32::INFINITY));
+    }
+}
