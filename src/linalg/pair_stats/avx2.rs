@@ -46,18 +46,27 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
     let (after, after_rest) = pair.after.as_chunks::<BYTES>();
     let mut sums = Sums::new();
     // Every boundary is at least 1 and at most 0x8000, so one less is a key that a signed comparison knows.
-    let edges = boundaries.0.map(|edge| _mm256_set1_epi16(edge.saturating_sub(1).cast_signed()));
+    let windows = Windows {
+        edges: boundaries.edges.map(|edge| _mm256_set1_epi16(edge.saturating_sub(1).cast_signed())),
+        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+    };
     for (a, b) in before.iter().zip(after) {
-        step::<BYTES, DTYPE>(a, b, &edges, &mut sums, scratch);
+        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, scratch);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
         let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
         a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
         b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE>(&a, &b, &edges, &mut sums, scratch);
+        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, scratch);
     }
     sums.finish((before.len().min(after.len()) * 32 + rest) as u64)
+}
+
+/// The boundaries of keys, less one, in every lane.
+struct Windows {
+    edges: [__m256i; 5],
+    inside: [u32; 2],
 }
 
 /// Running sums: lane `l` of a sum is element `l % 4` of its vector `l / 4`.
@@ -68,7 +77,7 @@ struct Sums {
     abs_delta: [__m256d; 4],
     max_abs_delta: __m256d,
     changed: u64,
-    not_below: [u64; 2],
+    not_below: [u64; 4],
 }
 
 impl Sums {
@@ -83,7 +92,7 @@ impl Sums {
             abs_delta: zero,
             max_abs_delta: _mm256_setzero_pd(),
             changed: 0,
-            not_below: [0; 2],
+            not_below: [0; 4],
         }
     }
 
@@ -116,7 +125,7 @@ type Pair = (__m256, __m256);
 fn step<const BYTES: usize, const DTYPE: u8>(
     before: &[u8; BYTES],
     after: &[u8; BYTES],
-    edges: &[__m256i; 5],
+    windows: &Windows,
     sums: &mut Sums,
     scratch: &mut Scratch,
 ) {
@@ -138,8 +147,8 @@ fn step<const BYTES: usize, const DTYPE: u8>(
         }
     }
     let [first, second, third, fourth] = groups;
-    count_keys([first, second], edges, sums, scratch);
-    count_keys([third, fourth], edges, sums, scratch);
+    count_keys([first, second], windows, sums, scratch);
+    count_keys([third, fourth], windows, sums, scratch);
 }
 
 /// 32 elements of each side as f32, and how many of them differ in bits.
@@ -198,17 +207,25 @@ fn to_f64(x: __m256) -> [__m256d; 2] {
 /// Keys of 16 differences: counts those below the boundaries, keeps those inside the windows.
 #[target_feature(enable = "avx2,popcnt")]
 #[inline]
-fn count_keys(groups: [Pair; 2], edges: &[__m256i; 5], sums: &mut Sums, scratch: &mut Scratch) {
+fn count_keys(groups: [Pair; 2], windows: &Windows, sums: &mut Sums, scratch: &mut Scratch) {
     let d = groups.map(|(a, b)| _mm256_castps_si256(_mm256_sub_ps(b, a)));
     // The upper halves of both vectors, interleaved; the order of keys does not matter.
     let mixed = _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(d[0]), d[1]);
     let keys = _mm256_and_si256(mixed, _mm256_set1_epi16(0x7fff));
-    let not_below = edges.map(|edge| _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, edge)).cast_unsigned());
-    sums.not_below[0] += u64::from(not_below[0].count_ones() / 2);
-    sums.not_below[1] += u64::from(not_below[2].count_ones() / 2);
-    let mut inside = not_below[0] ^ not_below[1] ^ not_below[2] ^ not_below[3] ^ not_below[4];
-    let keys: [u16; 16] = bytemuck::cast(keys);
+    let [first, second, third, fourth, tail] = &windows.edges;
+    let first = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *first)).cast_unsigned();
+    let second = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *second)).cast_unsigned();
+    let third = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *third)).cast_unsigned();
+    let fourth = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *fourth)).cast_unsigned();
+    let tail = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *tail)).cast_unsigned();
     // Two bits stand for one key.
+    sums.not_below[0] += u64::from(first.count_ones() / 2);
+    sums.not_below[1] += u64::from(second.count_ones() / 2);
+    sums.not_below[2] += u64::from(third.count_ones() / 2);
+    sums.not_below[3] += u64::from(fourth.count_ones() / 2);
+    let [median, p90] = windows.inside;
+    let mut inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
+    let keys: [u16; 16] = bytemuck::cast(keys);
     while inside != 0 {
         let at = inside.trailing_zeros() as usize / 2;
         scratch.push(keys[at % 16]);

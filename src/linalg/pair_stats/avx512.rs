@@ -47,19 +47,28 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
     let (before, before_rest) = pair.before.as_chunks::<BYTES>();
     let (after, after_rest) = pair.after.as_chunks::<BYTES>();
     let mut sums = Sums::new();
-    let edges = boundaries.0.map(|edge| _mm512_set1_epi16(edge.cast_signed()));
+    let windows = Windows {
+        edges: boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed())),
+        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+    };
     for (a, b) in before.iter().zip(after) {
-        step::<BYTES, DTYPE>(a, b, &edges, &mut sums, scratch);
+        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, scratch);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
         let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
         a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
         b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE>(&a, &b, &edges, &mut sums, scratch);
+        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, scratch);
     }
     let steps = before.len().min(after.len()) as u64 + u64::from(rest > 0);
     sums.finish(steps, (before.len().min(after.len()) * 32 + rest) as u64)
+}
+
+/// The boundaries of keys, one in every lane.
+struct Windows {
+    edges: [__m512i; 5],
+    inside: [u32; 2],
 }
 
 /// Running sums: lane `l` of a sum is element `l % 8` of its vector `l / 8`.
@@ -70,7 +79,7 @@ struct Sums {
     abs_delta: [__m512d; 2],
     max_abs_delta: __m512d,
     changed: u64,
-    not_below: [u64; 2],
+    not_below: [u64; 4],
 }
 
 impl Sums {
@@ -85,7 +94,7 @@ impl Sums {
             abs_delta: zero,
             max_abs_delta: _mm512_setzero_pd(),
             changed: 0,
-            not_below: [0; 2],
+            not_below: [0; 4],
         }
     }
 
@@ -116,14 +125,14 @@ impl Sums {
 fn step<const BYTES: usize, const DTYPE: u8>(
     before: &[u8; BYTES],
     after: &[u8; BYTES],
-    edges: &[__m512i; 5],
+    windows: &Windows,
     sums: &mut Sums,
     scratch: &mut Scratch,
 ) {
     let (a, b, changed) = widen::<BYTES, DTYPE>(before, after);
     sums.changed += u64::from(changed.count_ones());
     let d = [_mm512_sub_ps(b[0], a[0]), _mm512_sub_ps(b[1], a[1])];
-    count_keys(d, edges, sums, scratch);
+    count_keys(d, windows, sums, scratch);
     for half in 0..2 {
         let (a, b) = (to_f64(a[half]), to_f64(b[half]));
         for lane in 0..2 {
@@ -199,21 +208,24 @@ fn to_f64(x: __m512) -> [__m512d; 2] {
 /// Keys of 32 differences: counts those below the boundaries, keeps those inside the windows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
-fn count_keys(d: [__m512; 2], edges: &[__m512i; 5], sums: &mut Sums, scratch: &mut Scratch) {
+fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, scratch: &mut Scratch) {
     let d = [_mm512_castps_si512(d[0]), _mm512_castps_si512(d[1])];
     // The upper halves of both vectors, interleaved; the order of keys does not matter.
     let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     let mixed = _mm512_ternarylogic_epi32::<0xca>(upper, d[1], _mm512_srli_epi32::<16>(d[0]));
     let keys = _mm512_and_si512(mixed, _mm512_set1_epi16(0x7fff));
-    let [first, second, third, fourth, fifth] = edges;
+    let [first, second, third, fourth, tail] = &windows.edges;
     let first = _mm512_cmpge_epu16_mask(keys, *first);
     let second = _mm512_cmpge_epu16_mask(keys, *second);
     let third = _mm512_cmpge_epu16_mask(keys, *third);
     let fourth = _mm512_cmpge_epu16_mask(keys, *fourth);
-    let fifth = _mm512_cmpge_epu16_mask(keys, *fifth);
+    let tail = _mm512_cmpge_epu16_mask(keys, *tail);
     sums.not_below[0] += u64::from(first.count_ones());
-    sums.not_below[1] += u64::from(third.count_ones());
-    let inside = first ^ second ^ third ^ fourth ^ fifth;
+    sums.not_below[1] += u64::from(second.count_ones());
+    sums.not_below[2] += u64::from(third.count_ones());
+    sums.not_below[3] += u64::from(fourth.count_ones());
+    let [median, p90] = windows.inside;
+    let inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
     let kept = _mm512_maskz_compress_epi16(inside, keys);
     scratch.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
 }

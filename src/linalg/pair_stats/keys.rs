@@ -20,39 +20,50 @@ pub fn key_lower_edge(key: u16) -> f64 {
     f64::from(f32::from_bits(u32::from(key) << 16))
 }
 
-/// Where counting key by key starts and stops: five keys, ascending, the first at least 1.
+/// Where counting key by key starts and stops: a window around the median, one around the 90th
+/// percentile, and the tail.
 ///
-/// Keys in `[0]..[1]`, in `[2]..[3]` and from `[4]` on are counted one by one; those below `[0]` and
-/// those below `[2]` are counted together.
+/// Keys below each edge of a window are counted together, those inside it one by one. A window of a
+/// single key needs no counting inside: its two edges say it all, and stored weights often have a
+/// third of their differences on one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Boundaries(pub(super) [u16; 5]);
+pub struct Boundaries {
+    /// First key of a window, then first key past it, twice; then the first key of the tail. Ascending,
+    /// at least 1: key 0 is most of a sparse change and never counted by itself.
+    pub(super) edges: [u16; 5],
+    /// Whether the keys inside each window are counted one by one.
+    pub(super) inside: [bool; 2],
+}
 
 impl Boundaries {
     /// Every key but 0 is counted.
-    pub const ALL: Self = Self([1; 5]);
+    pub const ALL: Self = Self { edges: [1; 5], inside: [false; 2] };
 
     /// Windows around the median and the 90th percentile, and the whole tail from the third key on.
     ///
-    /// Each window is `(first key, last key)`; windows that touch are merged.
+    /// Each window is `(first key, last key)`; one that reaches into the other starts where that ends.
     pub fn around(median: (u16, u16), p90: (u16, u16), tail_from: u16) -> Self {
         let start = median.0.max(1);
         let stop = median.1.saturating_add(1).max(start);
         let start_90 = p90.0.max(stop);
         let stop_90 = p90.1.saturating_add(1).max(start_90);
-        Self([start, stop, start_90, stop_90, tail_from.max(stop_90)])
+        let edges = [start, stop, start_90, stop_90, tail_from.max(stop_90)];
+        Self { edges, inside: [stop - start > 1, stop_90 - start_90 > 1] }
     }
 
     /// Whether keys of that value are counted one by one.
     fn counts(&self, key: u16) -> bool {
-        self.0.iter().filter(|&&boundary| key >= boundary).count() % 2 == 1
+        let [a, b, c, d, tail] = self.edges;
+        let [median, p90] = self.inside;
+        (median && (a..b).contains(&key)) || (p90 && (c..d).contains(&key)) || key >= tail
     }
 }
 
 /// Counts of keys in one chunk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyCounts {
-    /// Elements with a key below the first boundary, and below the third.
-    pub below: [u64; 2],
+    /// Elements with a key below each edge of the windows.
+    pub below: [u64; 4],
     /// `(key, count)` of every key that was met inside the windows, ascending.
     pub counts: Vec<(u16, u32)>,
 }
@@ -88,10 +99,10 @@ impl Scratch {
     }
 
     /// Notes one key if the boundaries ask for it, and counts it below them.
-    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, below: &mut [u64; 2]) {
-        let [first, _, third, ..] = boundaries.0;
-        below[0] += u64::from(key < first);
-        below[1] += u64::from(key < third);
+    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, below: &mut [u64; 4]) {
+        for (count, edge) in below.iter_mut().zip(boundaries.edges) {
+            *count += u64::from(key < edge);
+        }
         if boundaries.counts(key) {
             self.push(key);
         }
@@ -128,7 +139,7 @@ impl Scratch {
         }
         self.length = 0;
         let mut counts = Vec::new();
-        let [a, b, c, d, e] = boundaries.0.map(usize::from);
+        let [a, b, c, d, e] = boundaries.edges.map(usize::from);
         // Rounding to f32 may lift the largest difference into the next key.
         let end = if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
         for range in [a..b, c..d, e..end.max(e)] {
@@ -159,10 +170,16 @@ mod tests {
     #[test]
     fn windows_that_overlap_are_merged_and_stay_ascending() {
         let boundaries = Boundaries::around((10, 20), (15, 30), 25);
-        assert_eq!(boundaries.0, [10, 21, 21, 31, 31]);
+        assert_eq!(boundaries.edges, [10, 21, 21, 31, 31]);
         assert!([10, 20, 21, 30, 31, 0x7f80].iter().all(|&key| boundaries.counts(key)));
         assert!(!boundaries.counts(9));
         assert!((1..0x7fff).all(|key| Boundaries::ALL.counts(key)) && !Boundaries::ALL.counts(0));
+    }
+
+    #[test]
+    fn a_window_of_one_key_is_counted_by_its_edges() {
+        let boundaries = Boundaries::around((10, 10), (15, 16), 25);
+        assert!(!boundaries.counts(10) && boundaries.counts(15) && boundaries.counts(16));
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub struct Totals {
     pub max_abs_delta: f64,
     /// The first chunk that holds it.
     pub max_chunk: usize,
-    /// Keys below the first and the third boundary.
-    pub below: [u64; 2],
+    /// Keys below each edge of the windows.
+    pub below: [u64; 4],
     /// Count of each key that was counted one by one; empty until one was.
     pub key_counts: Vec<u64>,
     /// NaN, +∞, −∞ before.
