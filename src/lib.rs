@@ -1,5 +1,6 @@
 //! x
 
+pub mod compute;
 pub mod deltas;
 pub mod linalg;
 pub mod model;

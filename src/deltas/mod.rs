@@ -2,6 +2,10 @@
 //!
 //! Invariant: no editing method's code is known here, and no file is opened.
 
+mod change;
 mod outcome;
+mod pass;
+mod windows;
 
 pub use outcome::*;
+pub use pass::Progress;

@@ -4,6 +4,7 @@ use std::arch::is_x86_feature_detected;
 #[expect(clippy::wildcard_imports, reason = "intrinsics")]
 use std::arch::x86_64::*;
 
+use super::keys::Collector;
 use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
 use crate::tensor::Dtype;
 
@@ -51,16 +52,19 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
         edges: boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed())),
         inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
     };
+    let mut collected = scratch.collector();
     for (a, b) in before.iter().zip(after) {
-        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, scratch);
+        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, &mut collected);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
         let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
         a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
         b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, scratch);
+        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, &mut collected);
     }
+    let length = collected.length;
+    scratch.collected(length);
     let steps = before.len().min(after.len()) as u64 + u64::from(rest > 0);
     sums.finish(steps, (before.len().min(after.len()) * 32 + rest) as u64)
 }
@@ -127,12 +131,12 @@ fn step<const BYTES: usize, const DTYPE: u8>(
     after: &[u8; BYTES],
     windows: &Windows,
     sums: &mut Sums,
-    scratch: &mut Scratch,
+    collected: &mut Collector<'_>,
 ) {
     let (a, b, changed) = widen::<BYTES, DTYPE>(before, after);
     sums.changed += u64::from(changed.count_ones());
     let d = [_mm512_sub_ps(b[0], a[0]), _mm512_sub_ps(b[1], a[1])];
-    count_keys(d, windows, sums, scratch);
+    count_keys(d, windows, sums, collected);
     for half in 0..2 {
         let (a, b) = (to_f64(a[half]), to_f64(b[half]));
         for lane in 0..2 {
@@ -208,7 +212,7 @@ fn to_f64(x: __m512) -> [__m512d; 2] {
 /// Keys of 32 differences: counts those below the boundaries, keeps those inside the windows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
-fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, scratch: &mut Scratch) {
+fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, collected: &mut Collector<'_>) {
     let d = [_mm512_castps_si512(d[0]), _mm512_castps_si512(d[1])];
     // The upper halves of both vectors, interleaved; the order of keys does not matter.
     let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
@@ -227,5 +231,5 @@ fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, scratch: &mut 
     let [median, p90] = windows.inside;
     let inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
     let kept = _mm512_maskz_compress_epi16(inside, keys);
-    scratch.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
+    collected.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
 }

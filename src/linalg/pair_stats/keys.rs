@@ -116,13 +116,14 @@ impl Scratch {
         }
     }
 
-    /// Adds the first `count` of 32 keys.
-    #[inline(always)]
-    pub(super) fn push_front_of(&mut self, keys: [u16; 32], count: usize) {
-        if let Some(slots) = self.collected.get_mut(self.length..self.length + 32) {
-            slots.copy_from_slice(&keys);
-            self.length += count;
-        }
+    /// The keys' memory, for a routine that keeps their number in a register.
+    pub(super) fn collector(&mut self) -> Collector<'_> {
+        Collector { keys: &mut self.collected, length: 0 }
+    }
+
+    /// How many keys a [`Collector`] was given.
+    pub(super) fn collected(&mut self, length: usize) {
+        self.length = length;
     }
 
     /// Counts the keys that were noted and forgets them.
@@ -152,6 +153,23 @@ impl Scratch {
             }
         }
         counts
+    }
+}
+
+/// Keys written 32 at a time.
+pub(super) struct Collector<'a> {
+    keys: &'a mut [u16],
+    pub(super) length: usize,
+}
+
+impl Collector<'_> {
+    /// Adds the first `count` of 32 keys.
+    #[inline]
+    pub(super) fn push_front_of(&mut self, keys: [u16; 32], count: usize) {
+        if let Some((slots, _)) = self.keys.get_mut(self.length..).and_then(<[u16]>::split_first_chunk_mut) {
+            *slots = keys;
+            self.length += count;
+        }
     }
 }
 

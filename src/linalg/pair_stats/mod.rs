@@ -24,6 +24,7 @@ use std::fmt;
 use crate::tensor::Dtype;
 
 pub use keys::{Boundaries, KeyCounts, Scratch, key_lower_edge, key_of};
+pub use scalar::position_of;
 pub use totals::Totals;
 
 /// Elements that one call of [`pair_stats`] takes at most; chunks of a tensor start at its multiples.

@@ -35,28 +35,47 @@ pub(super) fn chunk(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut 
     }
 }
 
+/// Position of the first element whose |d| is `wanted` (the first NaN where `wanted` is NaN), or 0.
+pub fn position_of(pair: &ChunkPair<'_>, wanted: f64) -> u64 {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let position = widened(pair, &mut before, &mut after).position(|element| {
+        let delta = if element.same { 0.0 } else { (element.after - element.before).abs() };
+        delta == wanted || (delta.is_nan() && wanted.is_nan())
+    });
+    position.unwrap_or(0) as u64
+}
+
 /// Any two numeric dtypes, through f64 buffers.
 fn general(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) -> ChunkStats {
     let (mut before, mut after) = (std::mem::take(&mut scratch.before), std::mem::take(&mut scratch.after));
-    let width = pair.dtype_before.bytes().unwrap_or(1);
-    let elements = pair.before.len() / width;
-    before.clear();
-    before.resize(elements, 0.0);
-    after.clear();
-    after.resize(elements, 0.0);
-    decode(pair.dtype_before, pair.before, &mut before);
-    decode(pair.dtype_after, pair.after, &mut after);
-    let same_dtype = pair.dtype_before == pair.dtype_after;
-    let mut bytes = pair.before.chunks_exact(width).zip(pair.after.chunks_exact(width));
-    let elements = before.iter().zip(&after).map(|(&before, &after)| {
-        let same_bytes = bytes.next().is_some_and(|(a, b)| a == b);
-        let same_value = before == after || (before.is_nan() && after.is_nan());
-        let same = if same_dtype { same_bytes } else { same_value };
-        Element { before, after, difference: (after - before) as f32, same }
-    });
-    let stats = accumulate(elements, |i| i % 16, boundaries, scratch);
+    let stats = accumulate(widened(&pair, &mut before, &mut after), |i| i % 16, boundaries, scratch);
     (scratch.before, scratch.after) = (before, after);
     stats
+}
+
+/// The elements of both sides, decoded into the buffers.
+fn widened<'a>(
+    pair: &ChunkPair<'a>,
+    before: &'a mut Vec<f64>,
+    after: &'a mut Vec<f64>,
+) -> impl Iterator<Item = Element> + use<'a> {
+    let width = pair.dtype_before.bytes().unwrap_or(1);
+    let width_after = pair.dtype_after.bytes().unwrap_or(1);
+    for (dtype, bytes, width, values) in [
+        (pair.dtype_before, pair.before, width, &mut *before),
+        (pair.dtype_after, pair.after, width_after, &mut *after),
+    ] {
+        values.clear();
+        values.resize(bytes.len() / width, 0.0);
+        decode(dtype, bytes, values);
+    }
+    let same_dtype = pair.dtype_before == pair.dtype_after;
+    let bytes = pair.before.chunks_exact(width).zip(pair.after.chunks_exact(width_after));
+    before.iter().zip(after.iter()).zip(bytes).map(move |((&before, &after), (a, b))| {
+        let same_value = before == after || (before.is_nan() && after.is_nan());
+        let same = if same_dtype { a == b } else { same_value };
+        Element { before, after, difference: (after - before) as f32, same }
+    })
 }
 
 fn pairs_of<const N: usize>(pair: ChunkPair<'_>) -> impl Iterator<Item = ([u8; N], [u8; N])> {

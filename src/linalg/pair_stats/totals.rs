@@ -1,6 +1,6 @@
 //! Chunks of one tensor added up, in order.
 
-use super::ChunkStats;
+use super::{Boundaries, ChunkStats};
 
 /// A sum of f64 that keeps what rounding would lose (Neumaier 1974): the error of the total does not
 /// grow with the number of terms.
@@ -89,6 +89,40 @@ impl Totals {
             }
         }
         self.chunks += 1;
+    }
+
+    /// The key of the `rank`-th smallest |d| (from 1), or `None` where it lies outside the windows.
+    pub fn key_at_rank(&self, boundaries: &Boundaries, rank: u64) -> Option<u16> {
+        let [start, _, start_90, _, tail] = boundaries.edges;
+        if rank <= self.below[0] {
+            // Everything below key 1 has key 0.
+            return (start == 1).then_some(0);
+        }
+        for (window, first) in [start, start_90].into_iter().enumerate() {
+            let (from, to) = (*self.below.get(2 * window)?, *self.below.get(2 * window + 1)?);
+            if rank <= from {
+                return None;
+            }
+            if rank <= to {
+                let inside = *boundaries.inside.get(window)?;
+                return if inside { self.key_from(first, rank - from) } else { Some(first) };
+            }
+        }
+        let counted: u64 = self.key_counts.iter().skip(usize::from(tail)).sum();
+        let before_tail = self.elements - counted;
+        (rank > before_tail).then(|| self.key_from(tail, rank - before_tail)).flatten()
+    }
+
+    /// The key of the `rank`-th smallest among those counted from `first` on.
+    fn key_from(&self, first: u16, rank: u64) -> Option<u16> {
+        let mut seen = 0;
+        for (key, &count) in self.key_counts.iter().enumerate().skip(usize::from(first)) {
+            seen += count;
+            if seen >= rank {
+                return u16::try_from(key).ok();
+            }
+        }
+        None
     }
 
     /// ‖before‖, Frobenius.
