@@ -3,5 +3,16 @@
 //! Invariant: no editing method's code is known here, and no file is opened.
 
 mod outcome;
+mod pairing;
+mod pattern;
+mod receipt;
+#[cfg(test)]
+mod sample;
+mod signature;
+mod verdict;
 
 pub use outcome::*;
+pub use pattern::{NamePattern, PatternError};
+pub use receipt::{Receipt, check};
+pub use signature::signature;
+pub use verdict::verdict;
