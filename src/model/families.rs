@@ -1,7 +1,7 @@
 //! The table of families: one constant each, adding one is adding a constant and a line in [`FAMILIES`].
 
-use super::MatrixKind::{self, Attention, Embedding, MlpDown, MlpUp, Norm};
-use super::Orientation::{self, KeyMajor, ValueMajor};
+use super::names::MatrixKind::{self, Attention, Embedding, MlpDown, MlpUp, Norm};
+use super::names::Orientation::{self, KeyMajor, ValueMajor};
 
 /// How one family of models names its tensors. Names are without the known prefixes.
 pub(super) struct Family {
