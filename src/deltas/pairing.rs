@@ -92,3 +92,103 @@ fn strip_one(name: &str) -> Option<&str> {
 fn matches<'a>(long: &BTreeSet<&'a str>, short: &BTreeSet<&'a str>, prefix: &str) -> Vec<(&'a str, &'a str)> {
     long.iter().filter_map(|name| Some((*name, *short.get(name.strip_prefix(prefix)?)?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pair_lists<'a>(before: &[&'a str], after: &[&'a str]) -> Pairing<'a> {
+        pair(before.iter().copied(), after.iter().copied())
+    }
+
+    fn renamed(prefix: &str, on_before: bool) -> Option<RenamedPrefix> {
+        Some(RenamedPrefix { prefix: prefix.into(), on_before })
+    }
+
+    #[test]
+    fn equal_names_pair_without_a_prefix() {
+        let found = pair_lists(&["b", "a", "gone"], &["new", "a", "b"]);
+        assert_eq!(found.pairs, [("a", "a"), ("b", "b")]);
+        assert_eq!((found.removed, found.added, found.renamed_prefix), (vec!["gone"], vec!["new"], None));
+    }
+
+    #[test]
+    fn a_prefix_on_either_side_is_stripped_and_told() {
+        let hub = ["wte.weight", "h.0.mlp.c_proj.weight"];
+        let saved = ["transformer.wte.weight", "transformer.h.0.mlp.c_proj.weight", "lm_head.weight"];
+        let found = pair_lists(&hub, &saved);
+        assert_eq!(found.renamed_prefix, renamed("transformer.", false));
+        assert_eq!(found.pairs, [(hub[1], saved[1]), (hub[0], saved[0])]);
+        assert_eq!((found.added, found.removed), (vec!["lm_head.weight"], vec![]));
+        assert_eq!(pair_lists(&saved, &hub).renamed_prefix, renamed("transformer.", true));
+    }
+
+    #[test]
+    fn prefixes_in_a_row_are_stripped_together() {
+        let wrapped = ["base_model.model.model.layers.0.norm", "base_model.model.lm_head"];
+        let bare = ["layers.0.norm", "lm_head"];
+        let found = pair_lists(&wrapped, &bare);
+        // One each: the shorter prefix wins.
+        assert_eq!(found.renamed_prefix, renamed("base_model.model.", true));
+        let found =
+            pair_lists(&[wrapped[0], "base_model.model.model.layers.1.norm"], &[bare[0], "layers.1.norm"]);
+        assert_eq!(found.renamed_prefix, renamed("base_model.model.model.", true));
+        assert_eq!(found.pairs.len(), 2);
+    }
+
+    #[test]
+    fn the_prefix_that_pairs_most_wins_and_the_rest_stays_unpaired() {
+        let found = pair_lists(&["model.a", "model.b", "module.c"], &["a", "b", "c"]);
+        assert_eq!(found.renamed_prefix, renamed("model.", true));
+        assert_eq!((found.removed, found.added), (vec!["module.c"], vec!["c"]));
+    }
+
+    #[test]
+    fn names_that_collide_without_their_prefix_are_not_paired_twice() {
+        // `model.a` and `module.a` both become `a`.
+        let found = pair_lists(&["model.a", "module.a"], &["a"]);
+        assert_eq!(found.pairs, [("model.a", "a")]);
+        assert_eq!(found.removed, ["module.a"]);
+        // `a` is taken by its own name before any prefix is looked at.
+        let found = pair_lists(&["a", "model.a"], &["a"]);
+        assert_eq!(
+            (found.pairs, found.removed, found.renamed_prefix),
+            (vec![("a", "a")], vec!["model.a"], None)
+        );
+        // A name may lose one prefix and pair with one that still carries another.
+        let found = pair_lists(&["model.model.a", "model.a"], &["a"]);
+        assert_eq!((found.pairs, found.removed), (vec![("model.a", "a")], vec!["model.model.a"]));
+    }
+
+    #[test]
+    fn sides_that_share_nothing_and_empty_sides_pair_nothing() {
+        let found = pair_lists(&["model.a"], &["b"]);
+        assert_eq!((found.pairs.len(), found.renamed_prefix), (0, None));
+        let found = pair_lists(&[], &[]);
+        assert_eq!((found.pairs.len(), found.added.len(), found.removed.len()), (0, 0, 0));
+        let found = pair_lists(&["model."], &[""]);
+        assert_eq!(found.pairs, [("model.", "")]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_lands_in_exactly_one_place_and_the_input_order_does_not_matter(
+            before in prop::collection::btree_set("(model\\.|module\\.|transformer\\.){0,3}[ab]{0,2}", 0..12),
+            after in prop::collection::btree_set("(model\\.|module\\.|transformer\\.){0,3}[ab]{0,2}", 0..12),
+        ) {
+            let found = pair(before.iter().map(String::as_str), after.iter().map(String::as_str));
+            let mut left: Vec<&str> = found.pairs.iter().map(|pair| pair.0).chain(found.removed.clone()).collect();
+            let mut right: Vec<&str> = found.pairs.iter().map(|pair| pair.1).chain(found.added.clone()).collect();
+            left.sort_unstable();
+            right.sort_unstable();
+            prop_assert_eq!(left, before.iter().map(String::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(right, after.iter().map(String::as_str).collect::<Vec<_>>());
+            for name in before.intersection(&after) {
+                prop_assert!(found.pairs.contains(&(name.as_str(), name.as_str())));
+            }
+            let reversed = pair(before.iter().rev().map(String::as_str), after.iter().rev().map(String::as_str));
+            prop_assert_eq!(found, reversed);
+        }
+    }
+}
