@@ -54,6 +54,11 @@ impl<S: Source> Pair<'_, S> {
         [self.before, self.after].iter().all(|(_, entry)| entry.dtype.kind() != NumberKind::Opaque)
     }
 
+    /// True where both sides are the same bytes on the same disk.
+    pub(super) fn is_same_storage(&self) -> bool {
+        self.before.0.same_storage(self.before.1, self.after.0, self.after.1)
+    }
+
     fn chunks(&self) -> u64 {
         match self.before.1.dtype.bytes() {
             Some(_) => self.before.1.elements.div_ceil(CHUNK as u64),
