@@ -2,4 +2,5 @@
 
 pub mod deltas;
 pub mod model;
+pub mod reader;
 pub mod tensor;
