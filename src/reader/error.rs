@@ -62,7 +62,7 @@ pub enum ReadError {
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", Shown(.path))]
     Io { path: PathBuf, action: &'static str, source: io::Error },
-    /// A PyTorch pickle, by its name or by its first bytes.
+    /// A pickle of `PyTorch`, by its name or by its first bytes.
     #[error("{}: a pickle, which can run code when it is read", Shown(.path))]
     Pickle { path: PathBuf },
     /// A directory with no other weights than pickles.

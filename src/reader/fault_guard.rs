@@ -134,3 +134,89 @@ fn hand_on(sent_by_a_process: bool) {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests take apart what they made")]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
+    use memmap2::Mmap;
+
+    use super::*;
+
+    const CHILD: &str = "DIAGNOSE_TEST_CHILD";
+
+    /// A mapped file of ones, longer than two pages of any size; cut it, and reading it faults.
+    fn cut_map() -> (File, Mmap) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![1; 2 * 65_536]).unwrap();
+        // SAFETY: the test itself is the only one to change the file.
+        let map = unsafe { Mmap::map(&file).unwrap() };
+        (file, map)
+    }
+
+    /// Runs one test of this module again in a process of its own, which it may kill; gives the signal.
+    fn signal_of_child(test: &str) -> Option<i32> {
+        Command::new(std::env::current_exe().unwrap())
+            .args([&format!("reader::fault_guard::tests::{test}"), "--exact"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap()
+            .status
+            .signal()
+    }
+
+    fn is_child() -> bool {
+        std::env::var_os(CHILD).is_some()
+    }
+
+    #[test]
+    fn a_fault_in_a_watched_map_reads_zeros_and_is_remembered() {
+        let (file, map) = cut_map();
+        let watch = Watch::over(map.as_ptr(), map.len()).unwrap();
+        assert_eq!((map.last().copied(), watch.faulted()), (Some(1), false));
+        file.set_len(65_536).unwrap();
+        assert_eq!((map.last().copied(), watch.faulted()), (Some(0), true));
+        assert_eq!(map.first(), Some(&1), "what is still in the file stays readable");
+    }
+
+    #[test]
+    fn a_slot_is_clean_when_it_is_used_again() {
+        let (file, map) = cut_map();
+        let watch = Watch::over(map.as_ptr(), map.len()).unwrap();
+        file.set_len(0).unwrap();
+        assert_eq!((map.first().copied(), watch.faulted()), (Some(0), true));
+        drop(watch);
+        assert!(!Watch::over(map.as_ptr(), map.len()).unwrap().faulted());
+    }
+
+    #[test]
+    fn a_fault_in_a_foreign_map_still_kills() {
+        if is_child() {
+            let (_, watched) = cut_map();
+            let _watch = Watch::over(watched.as_ptr(), watched.len()).unwrap();
+            let (file, foreign) = cut_map();
+            file.set_len(0).unwrap();
+            std::process::exit(i32::from(*foreign.last().unwrap()));
+        }
+        assert_eq!(signal_of_child("a_fault_in_a_foreign_map_still_kills"), Some(libc::SIGBUS));
+    }
+
+    #[test]
+    fn signals_that_other_processes_send_still_kill() {
+        if is_child() {
+            let (_, map) = cut_map();
+            let _watch = Watch::over(map.as_ptr(), map.len()).unwrap();
+            // Rust's own handler, which is next in line, swallows one and then steps aside.
+            for _ in 0..3 {
+                // SAFETY: a process may send itself any signal.
+                unsafe { libc::raise(libc::SIGBUS) };
+            }
+            std::process::exit(0);
+        }
+        assert_eq!(signal_of_child("signals_that_other_processes_send_still_kill"), Some(libc::SIGBUS));
+    }
+}

@@ -69,3 +69,67 @@ pub fn parse_index(bytes: &[u8]) -> Result<Index, IndexError> {
 fn is_plain_file_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests take apart what they made")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kind_of(json: &str) -> &'static str {
+        parse_index(json.as_bytes()).unwrap_err().kind()
+    }
+
+    #[test]
+    fn an_index_gives_the_shard_of_each_tensor() {
+        let index =
+            parse_index(br#"{"metadata":{"total_size":4},"weight_map":{"a":"x.safetensors"}}"#).unwrap();
+        assert_eq!(index.weight_map.get("a").map(String::as_str), Some("x.safetensors"));
+    }
+
+    #[test]
+    fn shard_names_that_lead_elsewhere_are_refused() {
+        for shard in ["../x", "/etc/passwd", "a/b", "..", ".", "", r"a\\b", r"a\u0000b"] {
+            assert_eq!(
+                kind_of(&format!(r#"{{"weight_map":{{"a":"{shard}"}}}}"#)),
+                "unsafe-shard-name",
+                "{shard}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_index_is_refused() {
+        for json in [
+            "",
+            "[]",
+            "{}",
+            r#"[{"a":"b"}]"#,
+            r#"{"weight_map":{"a":1}}"#,
+            r#"{"weight_map":{},"weight_map":{}}"#,
+        ] {
+            assert_eq!(kind_of(json), "index-not-json", "{json}");
+        }
+        assert_eq!(parse_index(b"{\"\xff\":1}").unwrap_err().kind(), "index-not-json");
+    }
+
+    #[test]
+    fn a_tensor_with_two_shards_is_refused() {
+        let error = parse_index(br#"{"weight_map":{"a":"x","a":"y"}}"#).unwrap_err();
+        assert!(error.to_string().contains("duplicate key `a`"), "{error}");
+    }
+
+    #[test]
+    fn deep_json_is_refused_and_not_recursed_into() {
+        let deep = format!(r#"{{"weight_map":{}1{}}}"#, r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+        assert_eq!(kind_of(&deep), "index-not-json");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(soup in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_index(&soup);
+        }
+    }
+}

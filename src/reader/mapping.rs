@@ -44,7 +44,7 @@ impl Mapping {
 pub(super) fn is_remote(file: &File) -> bool {
     use std::os::fd::AsRawFd;
 
-    /// Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, Lustre, FUSE, Ceph, 9P, AFS (two), BeeGFS, GPFS.
+    /// Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, Lustre, FUSE, Ceph, 9P, AFS (two), `BeeGFS`, GPFS.
     const REMOTE: [u32; 12] = [
         0x6969,
         0x517b,

@@ -19,7 +19,7 @@ const MAGIC: [(&[u8], &str); 7] = [
     (b"{", "a JSON file"),
 ];
 
-/// True for the file names under which PyTorch pickles travel.
+/// True for the file names under which pickles travel.
 pub(super) fn has_pickle_name(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
     matches!(extension.as_deref(), Some("bin" | "pt" | "pth" | "ckpt" | "pkl" | "pickle"))

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::header::{LENGTH_BYTES, header_end};
+use super::header::header_end;
 use super::mapping::{Mapping, is_remote};
 use super::sniff::{SNIFFED_BYTES, has_pickle_name, other_format};
 use super::{Header, HeaderError, IoMode, Limits, ReadError, hub, location, parse_header};
@@ -99,7 +99,7 @@ impl SourceFile {
                 .unwrap_or(ReadError::Header { path: self.path.clone(), cause })
         };
         let end = header_end(&first_bytes, self.bytes(), limits).map_err(refused)?;
-        let bytes = self.leading(end.max(LENGTH_BYTES))?;
+        let bytes = self.leading(end)?;
         parse_header(&bytes, self.bytes(), limits).map_err(refused)
     }
 
