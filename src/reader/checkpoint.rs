@@ -93,6 +93,10 @@ impl Checkpoint {
 
     /// Says whether every file is still the one that was opened; to be asked after the last read.
     ///
+    /// Compared are device, inode, length and both times of change. A write of the same length escapes it
+    /// where it falls into one tick of the file system's clock (some milliseconds) with the write before
+    /// the opening.
+    ///
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::Modified`] or [`ReadError::Replaced`]; [`ReadError::Io`] where
     /// a page of a map could not be fetched.
