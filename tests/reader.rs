@@ -171,6 +171,8 @@ mod one_file {
         assert_eq!(refusal(Path::new("/dev/null")).kind(), "not-a-file");
         assert_eq!(refusal(Path::new("/nowhere/x.safetensors")).kind(), "not-found");
         let folder = folder();
+        let inside_a_file = put(&folder, "x.safetensors", "").join("y");
+        assert!(refusal(&inside_a_file).to_string().contains("cannot open: Not a directory"));
         let link = folder.path().join("model.safetensors");
         symlink("../blobs/gone", &link).unwrap();
         for path in [link.as_path(), folder.path()] {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::location::{Location, locate};
 use super::{Index, IndexError, IoMode, Limits, ReadError, SourceFile, TensorEntry, parse_index};
-use crate::tensor::Source;
 
 /// The weights of one model, open for reading from any number of threads.
 ///
@@ -94,41 +93,15 @@ impl Checkpoint {
 
     /// Says whether every file is still the one that was opened; to be asked after the last read.
     ///
+    /// Compared are device, inode, length and both times of change. A write of the same length escapes it
+    /// where it falls into one tick of the file system's clock (some milliseconds) with the write before
+    /// the opening.
+    ///
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::Modified`] or [`ReadError::Replaced`]; [`ReadError::Io`] where
     /// a page of a map could not be fetched.
     pub fn verify_unchanged(&self) -> Result<(), ReadError> {
         self.files.iter().try_for_each(SourceFile::verify_unchanged)
-    }
-}
-
-impl Source for Checkpoint {
-    type Error = ReadError;
-
-    fn path(&self) -> &Path {
-        self.path()
-    }
-
-    fn entries(&self) -> &BTreeMap<String, TensorEntry> {
-        self.tensors()
-    }
-
-    fn read<'a>(
-        &'a self,
-        entry: &TensorEntry,
-        offset: u64,
-        len: usize,
-        scratch: &'a mut Vec<u8>,
-    ) -> Result<&'a [u8], ReadError> {
-        self.read(entry, offset, len, scratch)
-    }
-
-    fn same_storage(&self, entry: &TensorEntry, other: &Self, other_entry: &TensorEntry) -> bool {
-        self.same_storage(entry, other, other_entry)
-    }
-
-    fn verify_unchanged(&self) -> Result<(), ReadError> {
-        self.verify_unchanged()
     }
 }
 

@@ -60,8 +60,8 @@ pub enum ReadError {
     #[error("{}: not a regular file", Shown(.path))]
     NotAFile { path: PathBuf },
     /// The operating system refused.
-    #[error("{}: cannot {action}: {source}", Shown(.path))]
-    Io { path: PathBuf, action: &'static str, source: io::Error },
+    #[error("{}: cannot {action}: {cause}", Shown(.path))]
+    Io { path: PathBuf, action: &'static str, cause: io::Error },
     /// A pickle of `PyTorch`, by its name or by its first bytes.
     #[error("{}: a pickle, which can run code when it is read", Shown(.path))]
     Pickle { path: PathBuf },
@@ -189,5 +189,29 @@ impl ReadError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_listing_is_cut_and_counted() {
+        let found: Vec<String> = (0..12).map(|at| format!("{at}\u{1b}")).collect();
+        let text = ReadError::Ambiguous { path: "d".into(), found }.to_string();
+        assert!(
+            text.ends_with(
+                r": 0\x1b, 1\x1b, 2\x1b, 3\x1b, 4\x1b, 5\x1b, 6\x1b, 7\x1b, 8\x1b, 9\x1b and 2 more"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_path_is_escaped_too() {
+        let error = ReadError::NotFound { path: "a\nb".into() };
+        assert_eq!(error.to_string(), r"a\nb: no such file or directory");
+        assert_eq!(error.path(), Some(Path::new("a\nb")));
     }
 }

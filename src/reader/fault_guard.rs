@@ -48,7 +48,7 @@ impl Watch {
         let claim = |slot: &&Slot| !slot.taken.swap(true, Ordering::AcqRel);
         let slot = TABLE.iter().find(claim)?;
         slot.faulted.store(false, Ordering::Relaxed);
-        slot.len.store(len, Ordering::Relaxed);
+        slot.len.store(len, Ordering::Release);
         slot.start.store(start.addr(), Ordering::Release);
         Some(Self(slot))
     }
@@ -102,8 +102,10 @@ extern "C" fn on_bus_error(_signal: c_int, info: *mut libc::siginfo_t, _context:
 fn slot_of(address: usize) -> Option<(&'static Slot, usize)> {
     TABLE.iter().find_map(|slot| {
         let start = slot.start.load(Ordering::Acquire);
-        let end = start.checked_add(slot.len.load(Ordering::Relaxed))?;
-        (start != 0 && start <= address && address < end).then_some((slot, end))
+        let end = start.checked_add(slot.len.load(Ordering::Acquire))?;
+        // A start that still stands after the length was read belongs to that length.
+        let is_one_map = start != 0 && start == slot.start.load(Ordering::Acquire);
+        (is_one_map && start <= address && address < end).then_some((slot, end))
     })
 }
 

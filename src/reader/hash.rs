@@ -11,7 +11,8 @@ const CHUNK: u64 = 1 << 20;
 
 /// SHA-256 of the whole file in lower-case hexadecimal, as `sha256sum` prints it.
 ///
-/// The file is read once, a megabyte at a time; nothing of a hub blob's name is believed here.
+/// The file is read once, a megabyte at a time; nothing of a hub blob's name is believed here. Like any
+/// number from a checkpoint it holds once `Checkpoint::verify_unchanged` does.
 ///
 /// # Errors
 /// [`ReadError::Truncated`] where the file has become shorter since it was opened, [`ReadError::Io`] where

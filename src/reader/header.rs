@@ -9,13 +9,32 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use super::Limits;
 use super::header_error::HeaderError;
 use super::json::{Object, UniqueMap};
-use crate::tensor::{Entry as TensorEntry, Dtype, Shape};
+use crate::tensor::{Dtype, Shape};
 
 /// Width of the little-endian length that opens the file.
 pub(super) const LENGTH_BYTES: usize = 8;
 
 /// The key that holds free text in the place of a tensor.
 const METADATA: &str = "__metadata__";
+
+/// Where one tensor lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorEntry {
+    /// Its name, unescaped: show it through [`crate::tensor::Printable`].
+    pub name: String,
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Extents, outermost first.
+    pub shape: Shape,
+    /// Product of the extents.
+    pub elements: u64,
+    /// Position of its file in [`super::Checkpoint::files`].
+    pub file: usize,
+    /// First byte, counted from the start of the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+}
 
 /// A header that was found sound: its tensors tile the data section exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

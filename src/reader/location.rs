@@ -44,7 +44,7 @@ pub(super) fn locate(path: &Path) -> Result<Location, ReadError> {
             }
             _ => Err(absent(path)),
         },
-        Err(source) => Err(ReadError::Io { path: path.to_owned(), action: "open", source }),
+        Err(cause) => Err(ReadError::Io { path: path.to_owned(), action: "open", cause }),
     }
 }
 
@@ -89,7 +89,7 @@ fn in_directory(directory: &Path) -> Result<Location, ReadError> {
 
 /// Names in a directory, sorted; broken links count, so that they are reported and not passed over.
 pub(super) fn names_in(directory: &Path) -> Result<Vec<String>, ReadError> {
-    let failed = |source| ReadError::Io { path: directory.to_owned(), action: "list", source };
+    let failed = |cause| ReadError::Io { path: directory.to_owned(), action: "list", cause };
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());

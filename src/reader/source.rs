@@ -52,9 +52,9 @@ impl SourceFile {
         if has_pickle_name(path) {
             return Err(ReadError::Pickle { path: owned() });
         }
-        let failed = |source: io::Error| match source.kind() {
+        let failed = |cause: io::Error| match cause.kind() {
             io::ErrorKind::NotFound => location::absent(path),
-            _ => ReadError::Io { path: owned(), action: "open", source },
+            _ => ReadError::Io { path: owned(), action: "open", cause },
         };
         // Asked before opening, because opening a pipe waits for its writer.
         if !fs::metadata(path).map_err(failed)?.is_file() {
@@ -127,8 +127,8 @@ impl SourceFile {
         }
         match Mapping::new(&self.handle, self.bytes()) {
             Ok(mapping) => self.mapping = mapping,
-            Err(source) if io == IoMode::Mmap => {
-                return Err(ReadError::Io { path: self.path.clone(), action: "map", source });
+            Err(cause) if io == IoMode::Mmap => {
+                return Err(ReadError::Io { path: self.path.clone(), action: "map", cause });
             }
             Err(_) => {}
         }
@@ -158,36 +158,31 @@ impl SourceFile {
 
     /// Fills `target` from `offset` on, whether or not the file is mapped.
     pub(super) fn read_exact_at(&self, target: &mut [u8], offset: u64) -> Result<(), ReadError> {
-        self.handle.read_exact_at(target, offset).map_err(|source| match source.kind() {
+        self.handle.read_exact_at(target, offset).map_err(|cause| match cause.kind() {
             io::ErrorKind::UnexpectedEof => ReadError::Truncated { path: self.path.clone() },
-            _ => ReadError::Io { path: self.path.clone(), action: "read", source },
+            _ => ReadError::Io { path: self.path.clone(), action: "read", cause },
         })
     }
 
     /// Says whether what was read is what was opened.
     pub(super) fn verify_unchanged(&self) -> Result<(), ReadError> {
         let path = || self.path.clone();
-        let failed = |source| ReadError::Io { path: path(), action: "examine", source };
+        let failed = |cause| ReadError::Io { path: path(), action: "examine", cause };
         let still_open = Identity::of(&self.handle.metadata().map_err(failed)?);
         if still_open.len < self.bytes() {
             return Err(ReadError::Truncated { path: path() });
         }
         if self.mapping.as_ref().is_some_and(Mapping::faulted) {
             // The file may have grown back since; else a page could not be fetched from the disk.
-            return Err(if still_open == self.identity {
-                ReadError::Io {
-                    path: path(),
-                    action: "read",
-                    source: io::Error::from_raw_os_error(libc::EIO),
-                }
-            } else {
-                ReadError::Truncated { path: path() }
-            });
+            let has_grown_back = still_open != self.identity;
+            let cause = io::Error::from_raw_os_error(libc::EIO);
+            let unread = ReadError::Io { path: path(), action: "read", cause };
+            return Err(if has_grown_back { ReadError::Truncated { path: path() } } else { unread });
         }
         match fs::metadata(&self.path).map(|found| Identity::of(&found)) {
             Ok(now) if now == self.identity => Ok(()),
             Ok(now) if now.same_inode(&self.identity) => Err(ReadError::Modified { path: path() }),
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed(source)),
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed(cause)),
             _ => Err(ReadError::Replaced { path: path() }),
         }
     }
