@@ -2,6 +2,7 @@
 //!
 //! Invariant: no editing method's code is known here, and no file is opened.
 
+mod calibration;
 mod outcome;
 mod pairing;
 mod pattern;
@@ -10,6 +11,7 @@ mod receipt;
 mod sample;
 mod signature;
 mod verdict;
+mod wording;
 
 pub use outcome::*;
 pub use pattern::{NamePattern, PatternError};
