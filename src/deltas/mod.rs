@@ -3,6 +3,7 @@
 //! Invariant: no editing method's code is known here, and no file is opened.
 
 mod calibration;
+mod low_rank;
 mod outcome;
 mod pairing;
 mod pattern;
@@ -10,6 +11,7 @@ mod receipt;
 #[cfg(test)]
 mod sample;
 mod signature;
+mod trace;
 mod verdict;
 mod wording;
 

@@ -85,7 +85,9 @@ pub(super) fn summary_of(tensors: &[TensorDelta]) -> Summary {
 impl TensorDelta {
     /// With the change altered.
     pub(super) fn with_change(mut self, alter: impl FnOnce(&mut Change)) -> Self {
-        self.change.as_mut().map(alter);
+        if let Some(change) = &mut self.change {
+            alter(change);
+        }
         self
     }
 
@@ -111,15 +113,14 @@ impl TensorDelta {
     }
 
     /// With only that share of the elements changed.
-    pub(super) fn with_share(mut self, share: f64) -> Self {
+    pub(super) fn with_share(self, share: f64) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a share of a small count"
         )]
         let moved = (share * self.elements as f64) as u64;
-        self.change.as_mut().map(|change| change.changed_elements = moved);
-        self
+        self.with_change(|change| change.changed_elements = moved)
     }
 
     /// Stored in that dtype on both sides.
@@ -128,7 +129,7 @@ impl TensorDelta {
     }
 
     /// As a vector of 64 elements, which has no spectrum.
-    pub(super) fn as_vector(self) -> Self {
+    pub(super) fn into_vector(self) -> Self {
         Self { shape: Shape(vec![64]), elements: 64, spectrum: SpectrumOutcome::NotApplicable, ..self }
     }
 }
