@@ -31,7 +31,10 @@ reach 4.8 and the collapse-prone begin at 25. Large models are not among the cas
 pub(super) fn basis(matrices: usize) -> Calibration {
     let changed = counted(matrices, "matrix", "matrices");
     match matrices {
-        0 => Calibration { calibrated: false, basis: "heuristic: no matrix changed, no labelled case applies".into() },
+        0 => Calibration {
+            calibrated: false,
+            basis: "heuristic: no matrix changed, no labelled case applies".into(),
+        },
         1 => Calibration { calibrated: true, basis: SINGLE_EDITS.into() },
         _ => Calibration {
             calibrated: false,
@@ -50,8 +53,11 @@ pub(super) fn no_threshold() -> Calibration {
 mod tests {
     use super::super::sample::{EDITED, changed, summary_of};
     use super::super::{Level, verdict};
+    use std::slice;
+
+    use super::super::wording::figure;
     use super::*;
-    use crate::deltas::wording::figure;
+
     use serde_json::Value;
 
     fn single_edits() -> Value {
@@ -71,7 +77,7 @@ mod tests {
             let tensor = changed(EDITED).with_relative(relative).with_spectrum(|spectrum| {
                 spectrum.relative_spectral_norm = number(&edit["relative_spectral_norm"]);
             });
-            let level = verdict(&summary_of(&[tensor.clone()]), &[tensor]).level;
+            let level = verdict(&summary_of(slice::from_ref(&tensor)), slice::from_ref(&tensor)).level;
             let expected = match edit["label"].as_str().unwrap() {
                 "collapsed" => Level::Collapsed,
                 // Harmed edits are as small as healthy ones: the basis says that norms cannot see them.

@@ -402,7 +402,7 @@ mod tests {
             Level::Invalid,
             "2 values are no longer a finite number: transformer.h.17.mlp.c_proj.weight",
         );
-        let vector = changed("h.0.ln_1.weight").as_vector().with_change(|change| change.new_nonfinite = 1);
+        let vector = changed("h.0.ln_1.weight").into_vector().with_change(|change| change.new_nonfinite = 1);
         assert_judged(&[vector], Level::Invalid, "1 value is no longer");
     }
 
@@ -424,12 +424,12 @@ mod tests {
     #[test]
     fn vectors_buffers_and_adapters_never_decide() {
         for tensor in [
-            changed("h.0.ln_1.weight").as_vector().with_relative(1e6),
+            changed("h.0.ln_1.weight").into_vector().with_relative(1e6),
             changed("h.0.mlp.c_proj.bias")
-                .as_vector()
+                .into_vector()
                 .with_relative(f64::INFINITY)
                 .with_change(|c| c.before_norm = 0.0),
-            changed("unknown.vector").as_vector().with_relative(99.0),
+            changed("unknown.vector").into_vector().with_relative(99.0),
             changed("h.0.attn.bias").with_relative(99.0),
             changed("h.0.attn.c_attn.lora_B.weight").with_relative(99.0),
             TensorDelta { shape: Shape(vec![1, 64]), ..changed("unknown.row").with_relative(99.0) },
