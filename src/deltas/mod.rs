@@ -4,6 +4,7 @@
 
 mod calibration;
 mod low_rank;
+mod mismatch;
 mod outcome;
 mod pairing;
 mod pattern;

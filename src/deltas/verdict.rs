@@ -7,28 +7,20 @@
 use super::calibration::{
     COLLAPSED_RELATIVE, COLLAPSED_SPECTRAL, SUSPECT_RELATIVE, SUSPECT_SPECTRAL, basis, no_threshold,
 };
-use super::wording::{counted, figure, listed, percent};
+use super::mismatch::{structure, unrelated};
+use super::wording::{counted, figure, listed};
 use super::{Change, Level, SpectrumOutcome, Status, Summary, TensorDelta, Verdict};
 use crate::model::MatrixKind;
 use crate::tensor::Printable;
 
-/// |cosine| below which a matrix has nothing to do with the one before. Judgement: unrelated matrices of a
-/// million elements stay below 0.01, a fine-tuned one above 0.9.
-const UNRELATED_COSINE: f64 = 0.2;
-/// Share of all compared parameters that has to be unrelated before the models are called so.
-const UNRELATED_SHARE: f64 = 0.5;
-/// Modules that many tools leave out of a file because they are tied to another tensor.
-const OFTEN_TIED: [&str; 4] =
-    ["lm_head", "encoder.embed_tokens", "decoder.embed_tokens", "cls.predictions.decoder"];
-
 /// One thing that was noticed: the level it speaks for, and why.
-struct Finding {
-    level: Level,
-    reason: String,
+pub(super) struct Finding {
+    pub(super) level: Level,
+    pub(super) reason: String,
 }
 
 impl Finding {
-    fn new(level: Level, reason: String) -> Self {
+    pub(super) fn new(level: Level, reason: String) -> Self {
         Self { level, reason }
     }
 
@@ -69,7 +61,7 @@ pub fn verdict(summary: &Summary, tensors: &[TensorDelta]) -> Verdict {
 }
 
 /// The change of a tensor that norms may judge: a changed matrix of weights that were not all zero.
-fn judged(tensor: &TensorDelta) -> Option<&Change> {
+pub(super) fn judged(tensor: &TensorDelta) -> Option<&Change> {
     let change = changed(tensor)?;
     let kind = tensor.role.as_ref().map(|role| role.kind);
     let weights =
@@ -153,7 +145,7 @@ fn oversized(tensors: &[TensorDelta]) -> Vec<Finding> {
                 rest.iter().filter(|size| size.0 > Level::Healthy).map(|size| size.2.name.as_str()).collect();
             if !more.is_empty() {
                 let reason =
-                    format!("{} larger than healthy single edits: {}", verb_are(more.len()), listed(more));
+                    format!("{} larger than healthy single edits: {}", further(more.len()), listed(more));
                 findings.push(Finding::new(Level::Suspect, reason));
             }
             findings
@@ -162,7 +154,7 @@ fn oversized(tensors: &[TensorDelta]) -> Vec<Finding> {
 }
 
 /// `1 further update is`, `2 further updates are`.
-fn verb_are(count: usize) -> String {
+fn further(count: usize) -> String {
     format!(
         "{} {}",
         counted(count, "further update", "further updates"),
@@ -207,68 +199,6 @@ fn size_reason(tensor: &TensorDelta, relative: f64) -> String {
             "the update of {name} is {times} times the norm of the matrix; healthy single edits stay below {limit}"
         )
     }
-}
-
-/// Two models that share their names and nothing else.
-fn unrelated(tensors: &[TensorDelta]) -> Option<Finding> {
-    let compared = tensors.iter().filter(|t| matches!(t.status, Status::Identical | Status::Changed));
-    let parameters: f64 = compared.map(|tensor| tensor.elements as f64).sum();
-    let strangers: Vec<&TensorDelta> = tensors
-        .iter()
-        .filter(|tensor| judged(tensor).is_some_and(|change| change.cosine.abs() < UNRELATED_COSINE))
-        .collect();
-    let share = strangers.iter().map(|tensor| tensor.elements as f64).sum::<f64>() / parameters;
-    // One matrix may have lost its direction to an edit; two models are told apart by many.
-    (strangers.len() >= 2 && share > UNRELATED_SHARE).then(|| {
-        let reason = format!(
-            "{} of the parameters have nothing in common with those before (cosine below {}): these look like two \
-             models, not like one and its edit",
-            percent(share),
-            figure(UNRELATED_COSINE),
-        );
-        Finding::new(Level::Suspect, reason)
-    })
-}
-
-/// Tensors that came, went or changed shape.
-fn structure(summary: &Summary, tensors: &[TensorDelta]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if summary.tensors_compared == 0 && !tensors.is_empty() {
-        findings.push(Finding::new(
-            Level::Suspect,
-            "no tensor is on both sides with one shape: nothing was compared".into(),
-        ));
-    }
-    for (status, what) in [
-        (Status::Reshaped, "changed shape"),
-        (Status::Added, "only after the edit"),
-        (Status::Removed, "only before the edit"),
-    ] {
-        let of_status = tensors.iter().filter(|tensor| tensor.status == status);
-        let (usual, odd): (Vec<&TensorDelta>, Vec<&TensorDelta>) = of_status.partition(|t| often_left_out(t));
-        for (level, group) in [(Level::Suspect, odd), (Level::Identical, usual)] {
-            if !group.is_empty() {
-                let count = counted(group.len(), "tensor", "tensors");
-                let usual = if level == Level::Identical {
-                    " (buffers or tied weights, which tools leave out)"
-                } else {
-                    ""
-                };
-                let names = listed(group.iter().map(|tensor| tensor.name.as_str()));
-                findings.push(Finding::new(level, format!("{count} {what}{usual}: {names}")));
-            }
-        }
-    }
-    findings
-}
-
-/// Whether a tensor may be missing on one side of a healthy pair: a buffer, or a weight tied to another.
-fn often_left_out(tensor: &TensorDelta) -> bool {
-    tensor.status != Status::Reshaped
-        && tensor.role.as_ref().is_some_and(|role| {
-            role.kind == MatrixKind::Buffer
-                || (role.layer.is_none() && OFTEN_TIED.contains(&role.module.as_str()))
-        })
 }
 
 /// What decides nothing and should not be passed over.
