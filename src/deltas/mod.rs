@@ -2,9 +2,9 @@
 //!
 //! Invariant: no editing method's code is known here, and no file is opened.
 
-mod change;
-mod compare;
-mod histogram;
+mod calibration;
+mod low_rank;
+mod mismatch;
 mod outcome;
 mod pairing;
 mod pass;
@@ -13,8 +13,9 @@ mod receipt;
 #[cfg(test)]
 mod sample;
 mod signature;
+mod trace;
 mod verdict;
-mod windows;
+mod wording;
 
 pub use compare::{DeltasError, Plan, SpectrumPlan, compare};
 pub use histogram::{Bucket, Histogram, histogram};

@@ -102,8 +102,8 @@ mod tests {
         pair(before.iter().copied(), after.iter().copied())
     }
 
-    fn renamed(prefix: &str, on_before: bool) -> Option<RenamedPrefix> {
-        Some(RenamedPrefix { prefix: prefix.into(), on_before })
+    fn renamed(prefix: &str, on_before: bool) -> RenamedPrefix {
+        RenamedPrefix { prefix: prefix.into(), on_before }
     }
 
     #[test]
@@ -118,10 +118,10 @@ mod tests {
         let hub = ["wte.weight", "h.0.mlp.c_proj.weight"];
         let saved = ["transformer.wte.weight", "transformer.h.0.mlp.c_proj.weight", "lm_head.weight"];
         let found = pair_lists(&hub, &saved);
-        assert_eq!(found.renamed_prefix, renamed("transformer.", false));
+        assert_eq!(found.renamed_prefix, Some(renamed("transformer.", false)));
         assert_eq!(found.pairs, [(hub[1], saved[1]), (hub[0], saved[0])]);
         assert_eq!((found.added, found.removed), (vec!["lm_head.weight"], vec![]));
-        assert_eq!(pair_lists(&saved, &hub).renamed_prefix, renamed("transformer.", true));
+        assert_eq!(pair_lists(&saved, &hub).renamed_prefix, Some(renamed("transformer.", true)));
     }
 
     #[test]
@@ -130,17 +130,17 @@ mod tests {
         let bare = ["layers.0.norm", "lm_head"];
         let found = pair_lists(&wrapped, &bare);
         // One each: the shorter prefix wins.
-        assert_eq!(found.renamed_prefix, renamed("base_model.model.", true));
+        assert_eq!(found.renamed_prefix, Some(renamed("base_model.model.", true)));
         let found =
             pair_lists(&[wrapped[0], "base_model.model.model.layers.1.norm"], &[bare[0], "layers.1.norm"]);
-        assert_eq!(found.renamed_prefix, renamed("base_model.model.model.", true));
+        assert_eq!(found.renamed_prefix, Some(renamed("base_model.model.model.", true)));
         assert_eq!(found.pairs.len(), 2);
     }
 
     #[test]
     fn the_prefix_that_pairs_most_wins_and_the_rest_stays_unpaired() {
         let found = pair_lists(&["model.a", "model.b", "module.c"], &["a", "b", "c"]);
-        assert_eq!(found.renamed_prefix, renamed("model.", true));
+        assert_eq!(found.renamed_prefix, Some(renamed("model.", true)));
         assert_eq!((found.removed, found.added), (vec!["module.c"], vec!["c"]));
     }
 

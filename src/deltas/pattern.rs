@@ -64,3 +64,56 @@ impl FromStr for NamePattern {
         Ok(Self { text: text.into(), glob })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        pattern.parse::<NamePattern>().unwrap().matches(name)
+    }
+
+    #[test]
+    fn a_star_crosses_dots_and_the_whole_name_has_to_match() {
+        assert!(matches("*.mlp.c_proj.weight", "transformer.h.17.mlp.c_proj.weight"));
+        assert!(matches("*", "") && matches("*", "a/b.c"));
+        assert!(matches("h.?.w", "h.1.w") && !matches("h.?.w", "h.17.w"));
+        assert!(!matches("mlp.c_proj", "h.0.mlp.c_proj.weight"));
+        assert!(!matches("*.c_proj", "h.0.mlp.c_proj.weight"));
+        assert!(!matches("H.0.W", "h.0.w"));
+    }
+
+    #[test]
+    fn classes_and_alternatives_work() {
+        assert!(matches("h.1[3-7].*", "h.15.w") && !matches("h.1[3-7].*", "h.18.w"));
+        assert!(matches("h.{3,5}.w", "h.5.w") && !matches("h.{3,5}.w", "h.4.w"));
+    }
+
+    #[test]
+    fn a_plain_module_stands_for_its_weight_but_not_its_bias() {
+        assert!(matches("h.0.mlp.c_proj", "h.0.mlp.c_proj.weight"));
+        assert!(matches("h.0.mlp.c_proj", "h.0.mlp.c_proj"));
+        assert!(!matches("h.0.mlp.c_proj", "h.0.mlp.c_proj.bias"));
+        assert!(!matches("h.0.mlp", "h.0.mlp.c_proj.weight"));
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_glob_matches_itself() {
+        assert!(matches("w[0]", "w[0]") && matches("w[0]", "w0"));
+        assert!(matches("w\\[0\\]", "w[0]") && !matches("w\\[0\\]", "w0"));
+    }
+
+    #[test]
+    fn a_broken_glob_is_an_error_that_shows_it() {
+        let message = |text: &str| text.parse::<NamePattern>().unwrap_err().to_string();
+        assert!(message("h.[0").starts_with("pattern 'h.[0' is not a glob: "), "{}", message("h.[0"));
+        assert!(message("{a\u{1b}").contains("'{a\\x1b'"));
+    }
+
+    #[test]
+    fn a_pattern_too_large_to_compile_is_an_error_and_no_panic() {
+        let huge = "?".repeat(150_000);
+        assert!(huge.parse::<NamePattern>().is_err());
+    }
+}

@@ -44,7 +44,7 @@ pub enum MatrixKind {
     Norm,
     /// A bias of a projection.
     Bias,
-    /// A part of an adapter (LoRA) that stands beside a module's own weight.
+    /// A part of a low-rank adapter that stands beside a module's own weight.
     Adapter,
     /// A buffer that is no parameter (GPT-2's causal mask).
     Buffer,
