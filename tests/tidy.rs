@@ -56,7 +56,8 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<(String, String)> {
             } else if is_text(&path, extensions) {
                 let name =
                     path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
-                found.push((name, fs::read_to_string(&path).expect("a text file")));
+                let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+                found.push((name, text));
             }
         }
     }
@@ -79,21 +80,12 @@ fn sources() -> Vec<Source> {
 
 /// All text that people write, the program's and what stands around it.
 fn prose() -> Vec<(String, String)> {
-    let kinds = ["", "rs", "py", "sh", "md", "yml", "cu", "cuh", "h"];
-    let mut found: Vec<_> = [
-        "src",
-        "kernels",
-        "tests",
-        "benches",
-        "notebooks",
-        ".ci",
-        ".github",
-        "fuzz/fuzz_targets",
-        "fixtures",
-    ]
-    .into_iter()
-    .flat_map(|folder| files(folder, &kinds))
-    .collect();
+    let code = ["src", "kernels", "tests", "benches", "notebooks", "fuzz/fuzz_targets", "fixtures"];
+    let mut found: Vec<_> = code
+        .into_iter()
+        .flat_map(|folder| files(folder, &["rs", "py", "sh", "md", "cu", "cuh", "h"]))
+        .collect();
+    found.extend([".ci", ".github"].into_iter().flat_map(|folder| files(folder, &["", "sh", "yml"])));
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "build.rs"] {
         if let Ok(text) = fs::read_to_string(root().join(name)) {
             found.push((name.to_owned(), text));
