@@ -1,8 +1,10 @@
-//! Integration tests: one binary, a module a room.
+//! The one integration binary: a line a room of checks.
 
-/// Malformed, sound and disputed files as bytes.
-mod corpus;
-/// The seeds that the fuzz targets start from.
-mod fuzz_seeds;
-/// The reader on hostile and ordinary files.
-mod reader;
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
