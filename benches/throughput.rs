@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use collapse_diagnostics::deltas::{Plan, SpectrumPlan, compare};
 use collapse_diagnostics::linalg::SimdLevel;
 use collapse_diagnostics::reader::{Checkpoint, IoMode, Limits};
-use collapse_diagnostics::tensor::Dtype;
+use collapse_diagnostics::tensor::{Dtype, Source};
 use rayon::prelude::*;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -64,7 +64,7 @@ fn measure(folder: &Path, dtype: Dtype, changed: bool, gigabytes: f64) -> Outcom
         Ok([Checkpoint::open(&paths[0], &limits, io)?, Checkpoint::open(&paths[1], &limits, io)?])
     };
     let mapped = open(IoMode::Mmap)?;
-    let bytes: u64 = mapped.iter().flat_map(|side| side.tensors().values()).map(|entry| entry.bytes).sum();
+    let bytes: u64 = mapped.iter().flat_map(|side| side.entries().values()).map(|entry| entry.bytes).sum();
     let rate = |seconds: f64| bytes as f64 / seconds / 1e9;
     let ([mut ceiling, mut ours, mut pread], mut anonymous) = ([f64::MAX; 3], 0.0_f64);
     let plan = Plan { spectrum: SpectrumPlan::Skip, ..Plan::default() };
@@ -105,7 +105,7 @@ fn sum_words(sides: &[Checkpoint; 2]) -> Outcome<()> {
     const PIECE: u64 = 256 << 10;
     let pieces: Vec<_> = sides
         .iter()
-        .flat_map(|side| side.tensors().values().map(move |entry| (side, entry)))
+        .flat_map(|side| side.entries().values().map(move |entry| (side, entry)))
         .flat_map(|(side, entry)| (0..entry.bytes.div_ceil(PIECE)).map(move |piece| (side, entry, piece * PIECE)))
         .collect();
     let total = pieces

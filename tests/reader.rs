@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use collapse_diagnostics::reader::{self, Checkpoint, IoMode, Limits, ReadError, parse_header};
+use collapse_diagnostics::tensor::Source;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use tempfile::TempDir;
@@ -48,7 +49,7 @@ fn filled(name: &str, value: u8, bytes: usize) -> Vec<u8> {
 }
 
 fn bytes_of(checkpoint: &Checkpoint, name: &str) -> Vec<u8> {
-    let entry = &checkpoint.tensors()[name];
+    let entry = &checkpoint.entries()[name];
     checkpoint.read(entry, 0, usize::try_from(entry.bytes).unwrap(), &mut Vec::new()).unwrap().to_vec()
 }
 
@@ -108,7 +109,7 @@ mod one_file {
         let path = put(&folder, "x.safetensors", bytes);
         for io in [IoMode::Mmap, IoMode::Pread] {
             let checkpoint = Checkpoint::open(&path, &Limits::default(), io).unwrap();
-            let a = &checkpoint.tensors()["a"];
+            let a = &checkpoint.entries()["a"];
             let mut scratch = vec![9; 7];
             assert_eq!(checkpoint.read(a, 1, 2, &mut scratch).unwrap(), [2, 3]);
             assert!(checkpoint.read(a, 3, 0, &mut scratch).unwrap().is_empty());
@@ -303,8 +304,8 @@ mod shards {
         put(&folder, "2.safetensors", filled("c", 7, 1));
         index(&folder, &[("b", "1.safetensors"), ("c", "2.safetensors")]);
         let checkpoint = open(folder.path()).unwrap();
-        assert_eq!(checkpoint.tensors().keys().collect::<Vec<_>>(), ["b", "c"]);
-        let files: Vec<usize> = checkpoint.tensors().values().map(|entry| entry.file).collect();
+        assert_eq!(checkpoint.entries().keys().collect::<Vec<_>>(), ["b", "c"]);
+        let files: Vec<usize> = checkpoint.entries().values().map(|entry| entry.file).collect();
         assert_eq!(files, [0, 1]);
         assert_eq!(checkpoint.files()[1].name(), "2.safetensors");
     }
@@ -377,11 +378,11 @@ mod directories {
     fn the_usual_names_come_before_a_lone_file() {
         let folder = folder();
         put(&folder, "anything.safetensors", filled("lone", 1, 1));
-        assert!(open(folder.path()).unwrap().tensors().contains_key("lone"));
+        assert!(open(folder.path()).unwrap().entries().contains_key("lone"));
         put(&folder, "adapter_model.safetensors", filled("adapter", 1, 1));
-        assert!(open(folder.path()).unwrap().tensors().contains_key("adapter"));
+        assert!(open(folder.path()).unwrap().entries().contains_key("adapter"));
         put(&folder, "model.safetensors", filled("model", 1, 1));
-        assert!(open(folder.path()).unwrap().tensors().contains_key("model"));
+        assert!(open(folder.path()).unwrap().entries().contains_key("model"));
     }
 
     #[test]
@@ -489,8 +490,8 @@ mod hub_cache {
         let ((_here, here), (_there, there)) = (cache(), cache());
         let (a, b) = (open(&at(&here, "11")).unwrap(), open(&at(&there, "11")).unwrap());
         let other = open(&at(&there, "12")).unwrap();
-        assert!(a.same_storage(&a.tensors()["w"], &b, &b.tensors()["w"]));
-        assert!(!a.same_storage(&a.tensors()["w"], &other, &other.tensors()["w"]));
+        assert!(a.same_storage(&a.entries()["w"], &b, &b.entries()["w"]));
+        assert!(!a.same_storage(&a.entries()["w"], &other, &other.entries()["w"]));
     }
 }
 
@@ -508,7 +509,7 @@ mod same_storage {
         let a = open(&path).unwrap();
         for (other, expected) in [(&hard, true), (&soft, true), (&copy, false)] {
             let b = open(other).unwrap();
-            assert_eq!(a.same_storage(&a.tensors()["w"], &b, &b.tensors()["w"]), expected);
+            assert_eq!(a.same_storage(&a.entries()["w"], &b, &b.entries()["w"]), expected);
         }
     }
 
@@ -517,7 +518,7 @@ mod same_storage {
         let folder = folder();
         let header = format!("{{{},{}}}", entry("a", "U8", "[2]", 0, 2), entry("b", "U8", "[2]", 2, 4));
         let checkpoint = open(&put(&folder, "x.safetensors", file(&header, 4))).unwrap();
-        let (a, b) = (&checkpoint.tensors()["a"], &checkpoint.tensors()["b"]);
+        let (a, b) = (&checkpoint.entries()["a"], &checkpoint.entries()["b"]);
         assert!(checkpoint.same_storage(a, &checkpoint, a));
         assert!(!checkpoint.same_storage(a, &checkpoint, b));
         let mut signed = a.clone();
@@ -563,7 +564,7 @@ mod changes_underfoot {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    let entry = &checkpoint.tensors()["w"];
+                    let entry = &checkpoint.entries()["w"];
                     let (start, mut scratch) = (Instant::now(), Vec::new());
                     while checkpoint.verify_unchanged().is_ok() {
                         for at in (0..BYTES).step_by(128 << 10) {
@@ -597,7 +598,7 @@ mod changes_underfoot {
         let path = big(&folder);
         let checkpoint = Checkpoint::open(&path, &Limits::default(), IoMode::Pread).unwrap();
         cut(&path, 1 << 20);
-        let error = checkpoint.read(&checkpoint.tensors()["w"], 0, BYTES, &mut Vec::new()).unwrap_err();
+        let error = checkpoint.read(&checkpoint.entries()["w"], 0, BYTES, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), "truncated-while-reading");
     }
 

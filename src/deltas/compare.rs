@@ -101,7 +101,7 @@ pub fn compare<S: Source>(
     tensors.extend(added.map(|entry| blank(entry, None, Some(entry), Status::Added)));
     tensors.extend(measure(&mut pairs, plan, progress)?);
     tensors.sort_by(most_changed_first);
-    let summary = Summary { renamed_prefix: pairing.renamed_prefix, ..summarise(&tensors) };
+    let summary = Summary { renamed_prefix: pairing.renamed_prefix, ..summarise(&tensors, plan.norms) };
     before.verify_unchanged()?;
     after.verify_unchanged()?;
     Ok(Deltas {
@@ -162,6 +162,7 @@ fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> Result<TensorDelta, 
     Ok(match found {
         Found::Identical => blank_pair(pair, Status::Identical),
         Found::DifferentBytes => blank_pair(pair, Status::Changed),
+        Found::Numbers(totals, _) if totals.elements == 0 => blank_pair(pair, Status::Identical),
         Found::Numbers(totals, boundaries) => {
             let status = if totals.changed == 0 { Status::Identical } else { Status::Changed };
             let position = pass::position_of_max(pair, &totals)?;
@@ -202,7 +203,7 @@ fn most_changed_first(a: &TensorDelta, b: &TensorDelta) -> Ordering {
     rank(b).total_cmp(&rank(a)).then(settled(a).cmp(&settled(b))).then_with(|| a.name.cmp(&b.name))
 }
 
-fn summarise(tensors: &[TensorDelta]) -> Summary {
+fn summarise(tensors: &[TensorDelta], norms: bool) -> Summary {
     let named = |status: Status| {
         let mut names: Vec<String> =
             tensors.iter().filter(|t| t.status == status).map(|t| t.name.clone()).collect();
@@ -214,10 +215,10 @@ fn summarise(tensors: &[TensorDelta]) -> Summary {
     retyped.sort_unstable();
     let count = |status: Status| tensors.iter().filter(|t| t.status == status).count();
     let (changed, identical) = (count(Status::Changed), count(Status::Identical));
-    let changes = || tensors.iter().filter_map(|t| t.change.as_ref());
-    // One square root of a sum of squares: hypot keeps what squaring could overflow.
-    let delta_norm = changes().fold(0.0, |norm: f64, change| norm.hypot(change.delta_norm));
-    let before_norm = changes().fold(0.0, |norm: f64, change| norm.hypot(change.before_norm));
+    let counts = |t: &&TensorDelta| norms || t.status == Status::Changed;
+    let changes = || tensors.iter().filter(counts).filter_map(|t| t.change.as_ref());
+    let delta_norm = changes().map(|change| change.delta_norm.powi(2)).sum::<f64>().sqrt();
+    let before_norm = changes().map(|change| change.before_norm.powi(2)).sum::<f64>().sqrt();
     Summary {
         tensors_compared: changed + identical,
         tensors_changed: changed,

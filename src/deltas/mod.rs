@@ -3,6 +3,9 @@
 //! Invariant: no editing method's code is known here, and no file is opened.
 
 mod calibration;
+mod change;
+mod compare;
+mod histogram;
 mod low_rank;
 mod mismatch;
 mod outcome;
@@ -15,6 +18,7 @@ mod sample;
 mod signature;
 mod trace;
 mod verdict;
+mod windows;
 mod wording;
 
 pub use compare::{DeltasError, Plan, SpectrumPlan, compare};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::location::{Location, locate};
-use super::{Index, IndexError, IoMode, Limits, ReadError, SourceFile, TensorEntry, parse_index};
+use super::{Index, IndexError, IoMode, Limits, ReadError, SourceFile, parse_index};
+use crate::tensor::{Entry, Source};
 
 /// The weights of one model, open for reading from any number of threads.
 ///
@@ -12,7 +13,7 @@ use super::{Index, IndexError, IoMode, Limits, ReadError, SourceFile, TensorEntr
 pub struct Checkpoint {
     path: PathBuf,
     files: Vec<SourceFile>,
-    tensors: BTreeMap<String, TensorEntry>,
+    tensors: BTreeMap<String, Entry>,
 }
 
 impl Checkpoint {
@@ -32,18 +33,20 @@ impl Checkpoint {
         Ok(Self { path: path.to_owned(), files, tensors })
     }
 
-    /// The path as it was given.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The files that hold tensors of this checkpoint, by name.
     pub fn files(&self) -> &[SourceFile] {
         &self.files
     }
+}
 
-    /// The tensors by name.
-    pub fn tensors(&self) -> &BTreeMap<String, TensorEntry> {
+impl Source for Checkpoint {
+    type Error = ReadError;
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn entries(&self) -> &BTreeMap<String, Entry> {
         &self.tensors
     }
 
@@ -58,9 +61,9 @@ impl Checkpoint {
     /// # Errors
     /// [`ReadError::OutOfRange`] beyond the tensor's end, [`ReadError::Truncated`] where the file has become
     /// shorter, [`ReadError::Io`] where the system cannot read it.
-    pub fn read<'a>(
+    fn read<'a>(
         &'a self,
-        entry: &TensorEntry,
+        entry: &Entry,
         offset: u64,
         len: usize,
         scratch: &'a mut Vec<u8>,
@@ -81,8 +84,8 @@ impl Checkpoint {
     /// True where two tensors must be equal because they are the same bytes on disk.
     ///
     /// That is: the same range and dtype, in one inode or in hub cache blobs with one SHA-256 for a name.
-    pub fn same_storage(&self, entry: &TensorEntry, other: &Self, other_entry: &TensorEntry) -> bool {
-        let place = |entry: &TensorEntry| (entry.dtype, entry.offset, entry.bytes);
+    fn same_storage(&self, entry: &Entry, other: &Self, other_entry: &Entry) -> bool {
+        let place = |entry: &Entry| (entry.dtype, entry.offset, entry.bytes);
         match (self.files.get(entry.file), other.files.get(other_entry.file)) {
             (Some(file), Some(other_file)) => {
                 place(entry) == place(other_entry) && file.same_content(other_file)
@@ -100,12 +103,12 @@ impl Checkpoint {
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::Modified`] or [`ReadError::Replaced`]; [`ReadError::Io`] where
     /// a page of a map could not be fetched.
-    pub fn verify_unchanged(&self) -> Result<(), ReadError> {
+    fn verify_unchanged(&self) -> Result<(), ReadError> {
         self.files.iter().try_for_each(SourceFile::verify_unchanged)
     }
 }
 
-type Opened = (Vec<SourceFile>, BTreeMap<String, TensorEntry>);
+type Opened = (Vec<SourceFile>, BTreeMap<String, Entry>);
 
 fn open_single(path: &Path, limits: &Limits, io: IoMode) -> Result<Opened, ReadError> {
     let mut file = SourceFile::open(path)?;
@@ -136,7 +139,7 @@ fn open_sharded(path: &Path, limits: &Limits, io: IoMode) -> Result<Opened, Read
                 index: path.to_owned(),
                 tensor: name.to_owned(),
             })?;
-            tensors.insert(name.to_owned(), TensorEntry { file: files.len(), ..entry });
+            tensors.insert(name.to_owned(), Entry { file: files.len(), ..entry });
         }
         file.map(io)?;
         files.push(file);

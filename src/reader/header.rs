@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use super::Limits;
 use super::header_error::HeaderError;
 use super::json::{Object, UniqueMap};
-use crate::tensor::{Dtype, Shape};
+use crate::tensor::{Dtype, Entry, Shape};
 
 /// Width of the little-endian length that opens the file.
 pub(super) const LENGTH_BYTES: usize = 8;
@@ -17,30 +17,11 @@ pub(super) const LENGTH_BYTES: usize = 8;
 /// The key that holds free text in the place of a tensor.
 const METADATA: &str = "__metadata__";
 
-/// Where one tensor lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorEntry {
-    /// Its name, unescaped: show it through [`crate::tensor::Printable`].
-    pub name: String,
-    /// Type of its elements.
-    pub dtype: Dtype,
-    /// Extents, outermost first.
-    pub shape: Shape,
-    /// Product of the extents.
-    pub elements: u64,
-    /// Position of its file in [`super::Checkpoint::files`].
-    pub file: usize,
-    /// First byte, counted from the start of the file.
-    pub offset: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-}
-
 /// A header that was found sound: its tensors tile the data section exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// The tensors by name, all with `file` 0.
-    pub tensors: BTreeMap<String, TensorEntry>,
+    pub tensors: BTreeMap<String, Entry>,
     /// The free text under `__metadata__`.
     pub metadata: BTreeMap<String, String>,
     /// First byte of the data section.
@@ -179,7 +160,7 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
 }
 
 /// Turns one entry into a place in the file; the extent must be what shape and dtype need.
-fn place(name: String, raw: RawEntry, data_start: u64) -> Result<TensorEntry, HeaderError> {
+fn place(name: String, raw: RawEntry, data_start: u64) -> Result<Entry, HeaderError> {
     let Ok(dtype) = raw.dtype.parse::<Dtype>() else {
         return Err(HeaderError::UnknownDtype { tensor: name, dtype: raw.dtype });
     };
@@ -204,19 +185,19 @@ fn place(name: String, raw: RawEntry, data_start: u64) -> Result<TensorEntry, He
     if needed != held {
         return Err(HeaderError::WrongExtent { tensor: name, dtype, shape, needed, held });
     }
-    Ok(TensorEntry { name, dtype, shape, elements, file: 0, offset, bytes: held })
+    Ok(Entry { name, dtype, shape, elements, file: 0, offset, bytes: held })
 }
 
 /// Tensors in file order must follow one another without gap or overlap, to the file's last byte.
 fn check_tiling(
-    tensors: &BTreeMap<String, TensorEntry>,
+    tensors: &BTreeMap<String, Entry>,
     data_start: u64,
     file_len: u64,
 ) -> Result<(), HeaderError> {
-    let mut in_file_order: Vec<&TensorEntry> = tensors.values().collect();
+    let mut in_file_order: Vec<&Entry> = tensors.values().collect();
     in_file_order.sort_by_key(|entry| (entry.offset, entry.bytes));
     let mut end = data_start;
-    let mut before: Option<&TensorEntry> = None;
+    let mut before: Option<&Entry> = None;
     for entry in in_file_order {
         let tensor = || entry.name.clone();
         if entry.offset > end {

@@ -22,7 +22,7 @@ mod source;
 pub use checkpoint::Checkpoint;
 pub use error::ReadError;
 pub use hash::sha256;
-pub use header::{Header, TensorEntry, parse_header};
+pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
 pub use limits::{IoMode, Limits};
