@@ -8,7 +8,7 @@ use super::pairing::{self, Pairing};
 use super::pass::{self, Found, Pair, Progress};
 use super::{
     Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt, signature,
-    verdict,
+    spectra, verdict,
 };
 use crate::model::role_of;
 use crate::tensor::{Dtype, Entry, Printable, Source};
@@ -145,17 +145,14 @@ fn measure<S: Source>(
     let (unread, read): (Vec<Pair<'_, S>>, Vec<Pair<'_, S>>) =
         pairs.iter().partition(|pair| !plan.norms && pair.is_same_storage());
     let found = pass::run(&read, plan.norms, progress)?;
-    let mut tensors: Vec<TensorDelta> =
-        unread.iter().map(|pair| blank_pair(pair, Status::Identical)).collect();
-    let mut changed = Vec::new();
-    for (pair, found) in read.iter().zip(found) {
-        let delta = conclude(pair, found)?;
-        if delta.status == Status::Changed {
-            changed.push((*pair, tensors.len()));
-        }
-        tensors.push(delta);
+    let mut measured = Vec::with_capacity(read.len());
+    for (pair, found) in read.into_iter().zip(found) {
+        let delta = conclude(&pair, found)?;
+        measured.push((pair, delta));
     }
-    Ok(tensors)
+    spectra::fill(&mut measured, plan.spectrum, progress)?;
+    let unread = unread.iter().map(|pair| blank_pair(pair, Status::Identical));
+    Ok(unread.chain(measured.into_iter().map(|(_, delta)| delta)).collect())
 }
 
 fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> Result<TensorDelta, S::Error> {

@@ -16,6 +16,7 @@ mod receipt;
 #[cfg(test)]
 mod sample;
 mod signature;
+mod spectra;
 mod trace;
 mod verdict;
 mod windows;

@@ -221,7 +221,7 @@ pub struct Spectrum {
     /// Share of ‖Δ‖_F² in the values above the edge.
     pub top_energy: f64,
     /// How the values were computed.
-    pub method: &'static str,
+    pub method: String,
     /// Largest ‖Δᵀu − σv‖ over the reported values, relative to σ₁.
     pub residual: f64,
 }

@@ -44,7 +44,7 @@ pub(super) fn changed(name: &str) -> TensorDelta {
             numerical_rank_is_lower_bound: false,
             rounding_edge: 1e-5,
             top_energy: 1.0,
-            method: "test",
+            method: "test".to_owned(),
             residual: 1e-12,
         }),
     }

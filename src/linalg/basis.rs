@@ -1,0 +1,175 @@
+//! An orthonormal basis that grows by blocks of eight vectors.
+
+use super::operator::{Block, LANES, Lanes, add_scaled};
+use super::simd::{self, Arithmetic, Kernel};
+
+/// Coefficients of one block in another: row a, column b belongs to vectors a and b.
+pub(super) type Coefficients = [Lanes; LANES];
+
+/// What is left of a vector, relative to the largest seen, below which it is rounding of the arithmetic.
+const DEPENDENT: f64 = 1e-14;
+
+/// Orthonormal vectors in blocks of eight; a vector that would be dependent on the others is zero instead.
+pub(super) struct Basis<'a> {
+    /// Orthonormal vectors that new ones are kept away from, without being part of the basis.
+    pub(super) excluded: &'a [Block],
+    /// The basis.
+    pub(super) blocks: Vec<Block>,
+}
+
+/// A block that has been made orthonormal to a basis and in itself: `before = Q · on_basis + after · own`.
+pub(super) struct Orthonormal {
+    /// The orthonormal vectors; zero where one was dependent.
+    pub(super) block: Block,
+    /// Coefficients on each block of the basis.
+    pub(super) on_basis: Vec<Coefficients>,
+    /// Coefficients on the new vectors.
+    pub(super) own: Coefficients,
+}
+
+impl Basis<'_> {
+    /// Splits `y` into its part in the basis and an orthonormal rest.
+    ///
+    /// Gram–Schmidt by blocks, twice: the second time removes what the first left because a vector was
+    /// nearly in the basis. A vector whose rest is below 10⁻¹⁴ of `scale` becomes zero.
+    pub(super) fn orthonormalise(&self, mut y: Block, scale: f64) -> Orthonormal {
+        let mut on_basis = vec![[[0.0; LANES]; LANES]; self.blocks.len()];
+        let mut own = identity();
+        let mut scale = scale;
+        for _ in 0..2 {
+            for block in self.excluded {
+                let part = inner(block, &y);
+                subtract(block, &part, &mut y);
+            }
+            for (block, total) in self.blocks.iter().zip(&mut on_basis) {
+                let part = inner(block, &y);
+                subtract(block, &part, &mut y);
+                add_product(&part, &own, total);
+            }
+            let step = orthonormalise_within(&mut y, scale);
+            let mut product = [[0.0; LANES]; LANES];
+            add_product(&step, &own, &mut product);
+            own = product;
+            scale = 1.0; // from here on the vectors have unit length
+        }
+        Orthonormal { block: y, on_basis, own }
+    }
+}
+
+/// `Σ block · coordinates`: vectors given by their coordinates in a basis.
+pub(super) fn combine(blocks: &[Block], coordinates: impl Iterator<Item = Coefficients>) -> Block {
+    let mut y = vec![[0.0; LANES]; blocks.first().map_or(0, Vec::len)];
+    for (block, coordinates) in blocks.iter().zip(coordinates) {
+        subtract(block, &coordinates.map(|row| row.map(|c| -c)), &mut y);
+    }
+    y
+}
+
+fn identity() -> Coefficients {
+    std::array::from_fn(|row| std::array::from_fn(|col| f64::from(u8::from(row == col))))
+}
+
+/// `sum += a · b`.
+fn add_product(a: &Coefficients, b: &Coefficients, sum: &mut Coefficients) {
+    for (row, sums) in a.iter().zip(sum) {
+        for (factor, lanes) in row.iter().zip(b) {
+            for (sum, lane) in sums.iter_mut().zip(lanes) {
+                *sum += factor * lane;
+            }
+        }
+    }
+}
+
+/// `aᵀ b`, shapes `(n, 8)ᵀ · (n, 8) = (8, 8)`.
+pub(super) fn inner(a: &[Lanes], b: &[Lanes]) -> Coefficients {
+    let mut sums = [[0.0; LANES]; LANES];
+    simd::run(Inner { a, b, sums: &mut sums });
+    sums
+}
+
+struct Inner<'a> {
+    a: &'a [Lanes],
+    b: &'a [Lanes],
+    sums: &'a mut Coefficients,
+}
+
+impl Kernel for Inner<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let mut sums = *self.sums;
+        for (a, b) in self.a.iter().zip(self.b) {
+            for (factor, sums) in a.iter().zip(&mut sums) {
+                add_scaled::<A>(*factor, b, sums);
+            }
+        }
+        *self.sums = sums;
+    }
+}
+
+/// `y −= q · c`, shapes `(n, 8) · (8, 8)`.
+pub(super) fn subtract(q: &[Lanes], c: &Coefficients, y: &mut [Lanes]) {
+    simd::run(Subtract { q, c: c.map(|row| row.map(|value| -value)), y });
+}
+
+struct Subtract<'a> {
+    q: &'a [Lanes],
+    c: Coefficients,
+    y: &'a mut [Lanes],
+}
+
+impl Kernel for Subtract<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let c = self.c;
+        for (q, y) in self.q.iter().zip(self.y) {
+            let mut sums = *y;
+            for (factor, row) in q.iter().zip(&c) {
+                add_scaled::<A>(*factor, row, &mut sums);
+            }
+            *y = sums;
+        }
+    }
+}
+
+/// Gram–Schmidt among the eight vectors themselves; returns the triangular R of `before = after · R`.
+fn orthonormalise_within(y: &mut [Lanes], scale: f64) -> Coefficients {
+    let mut r = [[0.0; LANES]; LANES];
+    for (pivot, r_row) in r.iter_mut().enumerate() {
+        simd::run(EliminatePivot { y, pivot, smallest: DEPENDENT * scale, r_row });
+    }
+    r
+}
+
+/// Makes one vector of the block a unit vector (or zero) and takes its direction out of the later ones.
+struct EliminatePivot<'a> {
+    y: &'a mut [Lanes],
+    pivot: usize,
+    smallest: f64,
+    r_row: &'a mut Lanes,
+}
+
+impl Kernel for EliminatePivot<'_> {
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the pivot is one of the lanes")]
+    fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let pivot = self.pivot % LANES;
+        let mut products = [0.0; LANES];
+        for lanes in self.y.iter() {
+            add_scaled::<A>(lanes[pivot], lanes, &mut products);
+        }
+        let norm = products[pivot].sqrt();
+        let dependent = norm <= self.smallest;
+        let inverse = if dependent { 0.0 } else { norm.recip() };
+        for (lane, (r, product)) in self.r_row.iter_mut().zip(products).enumerate() {
+            *r = if lane < pivot { 0.0 } else { product * inverse };
+        }
+        let mut taken = self.r_row.map(|r| -r);
+        taken[pivot] = 0.0;
+        for lanes in self.y.iter_mut() {
+            let unit = lanes[pivot] * inverse;
+            lanes[pivot] = 0.0;
+            add_scaled::<A>(unit, &taken, lanes);
+            lanes[pivot] = unit;
+        }
+    }
+}

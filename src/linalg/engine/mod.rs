@@ -1,0 +1,155 @@
+//! Dense factorisations in f64 by one of two engines: faer, or LAPACK through ndarray-linalg.
+//!
+//! faer is always compiled and is what a build without system libraries uses. The feature `lapack`, where
+//! the build found OpenBLAS, puts LAPACK in its place; the tests then hold the two to each other.
+
+use crate::tensor::Matrix;
+
+#[cfg(any(test, not(lapack)))]
+mod faer;
+#[cfg(lapack)]
+mod lapack;
+
+#[cfg(not(lapack))]
+use self::faer as chosen;
+#[cfg(lapack)]
+use self::lapack as chosen;
+
+/// The engine of this build, as `diagnose doctor` names it.
+pub const NAME: &str = if cfg!(lapack) { "lapack (ndarray-linalg)" } else { "faer" };
+
+/// Why a factorisation or a solve could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Only a square matrix has a Cholesky factor.
+    #[error("matrix is {rows} × {cols}, a square one is needed")]
+    NotSquare {
+        /// Rows found.
+        rows: usize,
+        /// Columns found.
+        cols: usize,
+    },
+    /// The right-hand side does not fit the matrix.
+    #[error("right-hand side is {rows} × {cols}, the matrix is {order} × {order}")]
+    ShapeMismatch {
+        /// Rows of the right-hand side.
+        rows: usize,
+        /// Columns of the right-hand side.
+        cols: usize,
+        /// Order of the matrix.
+        order: usize,
+    },
+    /// Elimination met a pivot that is not positive.
+    #[error("matrix is not positive definite: pivot {pivot} is not positive")]
+    NotPositiveDefinite {
+        /// Index of the pivot, from 0.
+        pivot: usize,
+    },
+    /// An element is NaN or infinite.
+    #[error("element ({row}, {col}) of the matrix is not finite")]
+    NotFinite {
+        /// Its row.
+        row: usize,
+        /// Its column.
+        col: usize,
+    },
+    /// The iteration behind the singular values did not settle.
+    #[error("singular values of a {rows} × {cols} matrix did not converge")]
+    NotConverged {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+    },
+}
+
+/// A thin singular value decomposition `A = U diag(s) Vᵀ`.
+///
+/// Shapes: A is `(m, n)`, k = min(m, n); `u` is `(m, k)`, `s` is `(k)` in descending order, `vt` is `(k, n)`.
+#[derive(Clone, Debug)]
+pub struct Svd {
+    /// Left singular vectors, one a column.
+    pub u: Matrix,
+    /// Singular values, descending.
+    pub s: Vec<f64>,
+    /// Right singular vectors, one a row.
+    pub vt: Matrix,
+}
+
+/// All min(m, n) singular values of an `(m, n)` matrix, in descending order.
+///
+/// Degenerate: a matrix without elements has none; a zero matrix has zeros.
+///
+/// # Errors
+/// [`EngineError::NotFinite`] with the first such element; [`EngineError::NotConverged`].
+pub fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
+    require_finite(a)?;
+    if a.is_empty() {
+        return Ok(Vec::new());
+    }
+    chosen::singular_values(a)
+}
+
+/// The thin singular value decomposition of an `(m, n)` matrix.
+///
+/// Degenerate: a matrix without elements gives factors with k = 0.
+///
+/// # Errors
+/// As [`singular_values`].
+pub fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
+    require_finite(a)?;
+    if a.is_empty() {
+        let (m, n) = a.dim();
+        return Ok(Svd { u: Matrix::zeros((m, 0)), s: Vec::new(), vt: Matrix::zeros((0, n)) });
+    }
+    chosen::thin_svd(a)
+}
+
+/// The Cholesky factor `A = L Lᵀ` of a symmetric positive definite matrix, ready to solve with.
+pub struct Cholesky {
+    factor: chosen::Factor,
+    order: usize,
+}
+
+impl Cholesky {
+    /// Factors the symmetric positive definite `(n, n)` matrix `a`; only its lower triangle is read.
+    ///
+    /// # Errors
+    /// [`EngineError::NotSquare`]; [`EngineError::NotFinite`]; [`EngineError::NotPositiveDefinite`] with the
+    /// pivot at which elimination stopped.
+    pub fn factor(a: &Matrix) -> Result<Self, EngineError> {
+        let (rows, cols) = a.dim();
+        if rows != cols {
+            return Err(EngineError::NotSquare { rows, cols });
+        }
+        require_finite(a)?;
+        Ok(Self { factor: chosen::Factor::new(a)?, order: rows })
+    }
+
+    /// The `(n, k)` solution X of `A X = rhs`.
+    ///
+    /// # Errors
+    /// [`EngineError::ShapeMismatch`] where `rhs` does not have n rows; [`EngineError::NotFinite`].
+    pub fn solve(&self, rhs: &Matrix) -> Result<Matrix, EngineError> {
+        let (rows, cols) = rhs.dim();
+        if rows != self.order {
+            return Err(EngineError::ShapeMismatch { rows, cols, order: self.order });
+        }
+        require_finite(rhs)?;
+        if rhs.is_empty() {
+            return Ok(rhs.clone());
+        }
+        self.factor.solve(rhs)
+    }
+}
+
+/// Both engines answer a NaN with whatever their loops make of it, so it is refused before.
+fn require_finite(a: &Matrix) -> Result<(), EngineError> {
+    match a.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, col), _)) => Err(EngineError::NotFinite { row, col }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! A matrix that is only ever seen a tile at a time, and its products with blocks of eight vectors.
+//!
+//! Every element of a product is one sum in the order of the matrix's rows or columns, so that neither the
+//! number of threads nor the size of a tile is in the result.
+
+use rayon::prelude::*;
+
+use super::simd::{self, Arithmetic, Kernel};
+use crate::tensor::Matrix;
+
+/// A row-major matrix of f64 that need not exist as such: pieces of rows are produced when they are needed.
+pub trait RowSource: Sync {
+    /// Why a piece could not be produced.
+    type Error: Send;
+
+    /// Number of rows.
+    fn rows(&self) -> usize;
+
+    /// Number of columns.
+    fn cols(&self) -> usize;
+
+    /// Fills `out` with the elements of `row` from `first_col` on; `first_col + out.len() <= cols`.
+    ///
+    /// # Errors
+    /// Whatever keeps the source from producing them.
+    fn fill(&self, row: usize, first_col: usize, out: &mut [f64]) -> Result<(), Self::Error>;
+}
+
+impl RowSource for Matrix {
+    type Error = std::convert::Infallible;
+
+    fn rows(&self) -> usize {
+        self.nrows()
+    }
+
+    fn cols(&self) -> usize {
+        self.ncols()
+    }
+
+    fn fill(&self, row: usize, first_col: usize, out: &mut [f64]) -> Result<(), Self::Error> {
+        for (slot, value) in out.iter_mut().zip(self.row(row).iter().skip(first_col)) {
+            *slot = *value;
+        }
+        Ok(())
+    }
+}
+
+/// Vectors in a block: one AVX-512 register of f64, two of AVX2.
+pub(super) const LANES: usize = 8;
+
+/// One component of each vector of a block.
+pub(super) type Lanes = [f64; LANES];
+
+/// Eight vectors of one length, a component of all of them side by side.
+pub(super) type Block = Vec<Lanes>;
+
+/// Rows of a tile: as many as are held in registers at most.
+const TILE_ROWS: usize = 8;
+/// Columns of a tile: with [`TILE_ROWS`], 16 KiB of f64, half of a first-level cache.
+const TILE_COLS: usize = 256;
+/// Rows that one task multiplies: enough that a tile of X is read from near memory, few enough to share out.
+const TASK_ROWS: usize = 64;
+
+/// `Y = A X`, shapes `(m, n) · (n, 8) = (m, 8)`.
+pub(super) fn multiply<S: RowSource>(a: &S, x: &[Lanes]) -> Result<Block, S::Error> {
+    let mut y = vec![[0.0; LANES]; a.rows()];
+    y.par_chunks_mut(TASK_ROWS).enumerate().try_for_each(|(task, y)| {
+        let mut tile = [0.0; TILE_ROWS * TILE_COLS];
+        for (tile_col, x) in x.chunks(TILE_COLS).enumerate() {
+            for (tile_row, y) in y.chunks_mut(TILE_ROWS).enumerate() {
+                let first_row = task * TASK_ROWS + tile_row * TILE_ROWS;
+                let tile = fill_tile(a, first_row, tile_col * TILE_COLS, (y.len(), x.len()), &mut tile)?;
+                simd::run(TileTimesBlock { tile, x, y });
+            }
+        }
+        Ok(())
+    })?;
+    Ok(y)
+}
+
+/// `Z = Aᵀ Y`, shapes `(m, n)ᵀ · (m, 8) = (n, 8)`.
+pub(super) fn multiply_transposed<S: RowSource>(a: &S, y: &[Lanes]) -> Result<Block, S::Error> {
+    let mut z = vec![[0.0; LANES]; a.cols()];
+    z.par_chunks_mut(TILE_COLS).enumerate().try_for_each(|(tile_col, z)| {
+        let mut tile = [0.0; TILE_ROWS * TILE_COLS];
+        for (tile_row, y) in y.chunks(TILE_ROWS).enumerate() {
+            let first_row = tile_row * TILE_ROWS;
+            let tile = fill_tile(a, first_row, tile_col * TILE_COLS, (y.len(), z.len()), &mut tile)?;
+            simd::run(TileTransposedTimesBlock { tile, y, z });
+        }
+        Ok(())
+    })?;
+    Ok(z)
+}
+
+/// The whole matrix, for those small enough.
+pub(super) fn materialise<S: RowSource>(a: &S) -> Result<Matrix, S::Error> {
+    let mut whole = Matrix::zeros((a.rows(), a.cols()));
+    for (row, mut slots) in whole.rows_mut().into_iter().enumerate() {
+        if let Some(slots) = slots.as_slice_mut() {
+            a.fill(row, 0, slots)?;
+        }
+    }
+    Ok(whole)
+}
+
+/// Produces `shape.0` row pieces of `shape.1` elements, one after the other in `buffer`.
+fn fill_tile<'b, S: RowSource>(
+    a: &S,
+    first_row: usize,
+    first_col: usize,
+    shape: (usize, usize),
+    buffer: &'b mut [f64],
+) -> Result<&'b [f64], S::Error> {
+    let (rows, cols) = shape;
+    for (row, piece) in buffer.chunks_exact_mut(cols).take(rows).enumerate() {
+        a.fill(first_row + row, first_col, piece)?;
+    }
+    Ok(buffer.get(..rows * cols).unwrap_or(&[]))
+}
+
+/// `y += tile · x`; the tile is `(y.len(), x.len())`, row-major.
+struct TileTimesBlock<'a> {
+    tile: &'a [f64],
+    x: &'a [Lanes],
+    y: &'a mut [Lanes],
+}
+
+impl Kernel for TileTimesBlock<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let (groups, rest) = self.y.as_chunks_mut::<ROWS>();
+        let (tiles, rest_tile) = self.tile.split_at(groups.len() * ROWS * self.x.len());
+        for (y, tile) in groups.iter_mut().zip(tiles.chunks_exact(ROWS * self.x.len())) {
+            rows_times_block::<ROWS, A>(tile, self.x, y);
+        }
+        for (y, tile) in rest.iter_mut().zip(rest_tile.chunks_exact(self.x.len())) {
+            rows_times_block::<1, A>(tile, self.x, std::array::from_mut(y));
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "lengths are cut to size before the loop, which then has no checks")]
+fn rows_times_block<const ROWS: usize, A: Arithmetic>(tile: &[f64], x: &[Lanes], y: &mut [Lanes; ROWS]) {
+    let rows: [&[f64]; ROWS] = std::array::from_fn(|row| &tile[row * x.len()..][..x.len()]);
+    let mut sums = *y;
+    for (col, x) in x.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            add_scaled::<A>(row[col], x, sums);
+        }
+    }
+    *y = sums;
+}
+
+/// `z += tileᵀ · y`; the tile is `(y.len(), z.len())`, row-major.
+struct TileTransposedTimesBlock<'a> {
+    tile: &'a [f64],
+    y: &'a [Lanes],
+    z: &'a mut [Lanes],
+}
+
+impl Kernel for TileTransposedTimesBlock<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let (groups, rest) = self.y.as_chunks::<ROWS>();
+        let (tiles, rest_tile) = self.tile.split_at(groups.len() * ROWS * self.z.len());
+        for (y, tile) in groups.iter().zip(tiles.chunks_exact(ROWS * self.z.len())) {
+            rows_transposed_times_block::<ROWS, A>(tile, y, self.z);
+        }
+        for (y, tile) in rest.iter().zip(rest_tile.chunks_exact(self.z.len())) {
+            rows_transposed_times_block::<1, A>(tile, std::array::from_ref(y), self.z);
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "lengths are cut to size before the loop, which then has no checks")]
+fn rows_transposed_times_block<const ROWS: usize, A: Arithmetic>(
+    tile: &[f64],
+    y: &[Lanes; ROWS],
+    z: &mut [Lanes],
+) {
+    let rows: [&[f64]; ROWS] = std::array::from_fn(|row| &tile[row * z.len()..][..z.len()]);
+    for (col, z) in z.iter_mut().enumerate() {
+        let mut sums = *z;
+        for (row, y) in rows.iter().zip(y) {
+            add_scaled::<A>(row[col], y, &mut sums);
+        }
+        *z = sums;
+    }
+}
+
+/// `sums += factor · lanes`.
+#[inline(always)]
+pub(super) fn add_scaled<A: Arithmetic>(factor: f64, lanes: &Lanes, sums: &mut Lanes) {
+    for (sum, lane) in sums.iter_mut().zip(lanes) {
+        *sum = A::multiply_add(factor, *lane, *sum);
+    }
+}
+
+/// `sums += factor · row`, as far as both go.
+#[inline(always)]
+pub(super) fn add_scaled_row<A: Arithmetic>(factor: f64, row: &[f64], sums: &mut [f64]) {
+    for (sum, value) in sums.iter_mut().zip(row) {
+        *sum = A::multiply_add(factor, *value, *sum);
+    }
+}
