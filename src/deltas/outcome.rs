@@ -221,7 +221,7 @@ pub struct Spectrum {
     /// Share of ‖Δ‖_F² in the values above the edge.
     pub top_energy: f64,
     /// How the values were computed.
-    pub method: &'static str,
+    pub method: String,
     /// Largest ‖Δᵀu − σv‖ over the reported values, relative to σ₁.
     pub residual: f64,
 }
@@ -255,7 +255,7 @@ pub struct Verdict {
 /// What the thresholds of a verdict rest on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// True where labelled cases stand behind the thresholds, false where they are judgement.
+    /// True where labelled cases stand behind the thresholds or none was needed, false where they are judgement.
     pub calibrated: bool,
     /// The labelled cases and the margin between them.
     pub basis: String,
@@ -275,7 +275,7 @@ pub struct Expectation {
 /// Which kind of editor leaves such a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureKind {
-    /// Nothing changed, or nothing beyond rounding.
+    /// Nothing changed, or nothing beyond rounding, or not enough is known to tell: the reasons say which.
     None,
     /// One tensor, one rank (ROME and its variants).
     RankOne,

@@ -1,4 +1,5 @@
-//! The CPU truth in f64: dense factorisations, and the spectrum of a change that is never materialised.
+//! The CPU truth in f64: statistics of a pair of buffers, dense factorisations, and the spectrum of a
+//! change that is never materialised.
 //!
 //! Invariant: nothing here touches a GPU or a file; every sum has one order, whatever the number of threads.
 
@@ -8,6 +9,7 @@ mod basis;
 mod change;
 mod lanczos;
 mod operator;
+mod pair_stats;
 mod rounding;
 mod simd;
 mod spectrum;
@@ -15,6 +17,10 @@ mod stored;
 
 pub use change::{ChangeSpectrum, spectrum_of_change};
 pub use operator::RowSource;
+pub use pair_stats::{
+    Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Scratch, SimdLevel, Totals, key_lower_edge, key_of,
+    pair_stats, pair_stats_on, position_of,
+};
 pub use rounding::rounding_noise_edge;
 pub use spectrum::{LeadingSpectrum, SpectrumError, SpectrumOptions, leading_singular_values, spectral_norm};
 pub use stored::{StoredDelta, StoredMatrix, difference, widen};

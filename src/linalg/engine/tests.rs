@@ -80,7 +80,7 @@ fn the_thin_decomposition_multiplies_back_with_orthonormal_factors() {
 
 #[test]
 fn a_matrix_without_elements_has_no_values() {
-    assert_eq!(singular_values(&Matrix::zeros((0, 3))).unwrap(), []);
+    assert!(singular_values(&Matrix::zeros((0, 3))).unwrap().is_empty());
     assert_eq!(thin_svd(&Matrix::zeros((3, 0))).unwrap().u.dim(), (3, 0));
 }
 
