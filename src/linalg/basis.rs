@@ -1,6 +1,6 @@
 //! An orthonormal basis that grows by blocks of eight vectors.
 
-use super::operator::{Block, LANES, Lanes, add_scaled};
+use super::operator::{Block, LANES, Lanes, add_scaled, keep_lanes_together};
 use super::simd::{self, Arithmetic, Kernel};
 
 /// Coefficients of one block in another: row a, column b belongs to vectors a and b.
@@ -95,11 +95,18 @@ struct Inner<'a> {
 
 impl Kernel for Inner<'_> {
     #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "see `Kernel`; cut to size first"
+    )]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
+        let length = self.a.len().min(self.b.len());
+        let (a, b) = (&self.a[..length], &self.b[..length]);
         let mut sums = *self.sums;
-        for (a, b) in self.a.iter().zip(self.b) {
-            for (factor, sums) in a.iter().zip(&mut sums) {
-                add_scaled::<A>(*factor, b, sums);
+        for at in 0..length {
+            for lane in 0..LANES {
+                sums[lane] = add_scaled::<A>(a[at][lane], b[at], sums[lane]);
             }
         }
         *self.sums = sums;
@@ -119,14 +126,21 @@ struct Subtract<'a> {
 
 impl Kernel for Subtract<'_> {
     #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "see `Kernel`; cut to size first"
+    )]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
-        let c = self.c;
-        for (q, y) in self.q.iter().zip(self.y) {
-            let mut sums = *y;
-            for (factor, row) in q.iter().zip(&c) {
-                add_scaled::<A>(*factor, row, &mut sums);
+        let length = self.q.len().min(self.y.len());
+        let (q, y, c) = (&self.q[..length], &mut self.y[..length], self.c);
+        for at in 0..length {
+            keep_lanes_together();
+            let mut sums = y[at];
+            for lane in 0..LANES {
+                sums = add_scaled::<A>(q[at][lane], c[lane], sums);
             }
-            *y = sums;
+            y[at] = sums;
         }
     }
 }
@@ -155,7 +169,7 @@ impl Kernel for EliminatePivot<'_> {
         let pivot = self.pivot % LANES;
         let mut products = [0.0; LANES];
         for lanes in self.y.iter() {
-            add_scaled::<A>(lanes[pivot], lanes, &mut products);
+            products = add_scaled::<A>(lanes[pivot], *lanes, products);
         }
         let norm = products[pivot].sqrt();
         let dependent = norm <= self.smallest;
@@ -166,9 +180,9 @@ impl Kernel for EliminatePivot<'_> {
         let mut taken = self.r_row.map(|r| -r);
         taken[pivot] = 0.0;
         for lanes in self.y.iter_mut() {
+            keep_lanes_together();
             let unit = lanes[pivot] * inverse;
-            lanes[pivot] = 0.0;
-            add_scaled::<A>(unit, &taken, lanes);
+            *lanes = add_scaled::<A>(unit, taken, *lanes);
             lanes[pivot] = unit;
         }
     }

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use super::engine::EngineError;
 use super::lanczos::Lanczos;
-use super::operator::{Block, LANES, RowSource};
+use super::operator::RowSource;
 use super::rounding::{RoundedUpdate, rounding_noise_edge};
-use super::spectrum::{LeadingSpectrum, SpectrumError, SpectrumOptions, Triplets, leading_triplets};
+use super::spectrum::{LeadingSpectrum, Search, SpectrumError, SpectrumOptions};
 use super::stored::{StoredDelta, StoredMatrix};
 use crate::tensor::Dtype;
 
@@ -57,53 +57,43 @@ pub fn spectrum_of_change(
         Ok(edge) => edge.max(options.rounding_edge),
         Err(never) => match never {},
     };
-    let options = SpectrumOptions { rounding_edge: noise, ..*options };
-    let (mut spectrum, triplets) = leading_triplets(&StoredDelta { before, after }, &options).map_err(engine_error)?;
-    let counted = spectrum.rank;
-    let (mut rank, mut edge, mut explained) = (counted, noise, 1);
-    while counted > 1 && rank < options.rank_cap {
-        let structure = rounded_structure(&before, after.dtype, &triplets, explained, options.seed)?;
-        edge = noise.max(SLACK * structure);
-        rank = triplets.values.iter().take_while(|&&value| value > edge).count().min(counted);
-        if rank <= explained {
+    let delta = StoredDelta { before, after };
+    let mut goal = SpectrumOptions { rounding_edge: noise, ..*options };
+    let mut search = Search::start(&delta, &goal).map_err(engine_error)?;
+    // Values that turn out to be structure need not be exact: first only whether there is a second one.
+    search.run(&SpectrumOptions { top: 1, rank_cap: 2, ..goal }).map_err(engine_error)?;
+    if search.rank(&goal) <= 1 {
+        search.run(&goal).map_err(engine_error)?;
+    }
+    let (several, mut explained) = (search.rank(&goal) > 1, 1);
+    while several {
+        let structure = rounded_structure(&before, after.dtype, &search, explained, options.seed)?;
+        goal.rounding_edge = noise.max(SLACK * structure);
+        search.run(&goal).map_err(engine_error)?;
+        let rank = search.rank(&goal);
+        if rank <= explained || rank >= goal.rank_cap {
             break;
         }
         explained = rank;
     }
-    spectrum.rank_is_lower_bound &= rank == counted;
-    spectrum.energy_above_edge = triplets.values.iter().take(rank).map(|value| value * value).sum();
-    spectrum.rank = rank;
-    Ok(ChangeSpectrum { spectrum, rounding_edge: edge })
+    let spectrum = search.report(&goal).map_err(engine_error)?;
+    Ok(ChangeSpectrum { spectrum, rounding_edge: goal.rounding_edge })
 }
 
 /// The largest singular value that the rounded update of the first `rank` triplets has beyond them.
 fn rounded_structure<B: RowSource<Error = Infallible>>(
     before: &B,
     dtype: Dtype,
-    triplets: &Triplets,
+    found: &Search<'_, StoredDelta<'_>>,
     rank: usize,
     seed: u64,
 ) -> Result<f64, EngineError> {
-    let (left, right) = (first_vectors(&triplets.left, rank), first_vectors(&triplets.right, rank));
-    let rounded = RoundedUpdate::new(before, dtype, (&triplets.values, &left, &right), rank);
+    let (left, right) = found.vectors(rank);
+    let rounded = RoundedUpdate::new(before, dtype, (&found.values, &left, &right), rank);
     let never = |never: Infallible| -> EngineError { match never {} };
     let mut lanczos = Lanczos::start(&rounded, (&left, &right), seed).map_err(never)?;
     while lanczos.steps() < SIMULATION_STEPS && lanczos.grow().map_err(never)? {}
-    Ok(lanczos.ritz()?.values.first().copied().unwrap_or(0.0))
-}
-
-/// The blocks of the first `count` vectors, with zeros for those beyond.
-fn first_vectors(blocks: &[Block], count: usize) -> Vec<Block> {
-    let kept = |group: usize| move |lane: usize, component: f64| if group * LANES + lane < count { component } else { 0.0 };
-    blocks
-        .iter()
-        .take(count.div_ceil(LANES))
-        .enumerate()
-        .map(|(group, block)| {
-            let keep = kept(group);
-            block.iter().map(|lanes| std::array::from_fn(|lane| keep(lane, lanes.get(lane).copied().unwrap_or(0.0)))).collect()
-        })
-        .collect()
+    Ok(lanczos.ritz()?.s.first().copied().unwrap_or(0.0))
 }
 
 fn engine_error(error: SpectrumError<Infallible>) -> EngineError {

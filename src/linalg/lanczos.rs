@@ -10,7 +10,7 @@
 //! where the rounding of an F32 matrix stands.
 
 use super::basis::{Basis, Coefficients, combine};
-use super::engine::{self, EngineError};
+use super::engine::{self, EngineError, Svd};
 use super::operator::{Block, LANES, RowSource, multiply, multiply_transposed};
 use crate::tensor::Matrix;
 
@@ -30,13 +30,6 @@ pub(super) struct Lanczos<'a, S> {
     random: SplitMix,
     /// Times that the whole matrix was read.
     pub(super) passes: usize,
-}
-
-/// Singular values of the matrix within the bases, with their vectors' coordinates.
-pub(super) struct Ritz {
-    /// Descending; never above those of the matrix.
-    pub(super) values: Vec<f64>,
-    svd: engine::Svd,
 }
 
 impl<'a, S: RowSource> Lanczos<'a, S> {
@@ -127,23 +120,23 @@ impl<'a, S: RowSource> Lanczos<'a, S> {
         self.left.orthonormalise(block, 1.0).block
     }
 
-    /// Singular values of the matrix within the bases.
-    pub(super) fn ritz(&self) -> Result<Ritz, EngineError> {
+    /// Singular values of the matrix within the bases, and their vectors' coordinates: `u` in the right basis,
+    /// `vt` in the left one.
+    pub(super) fn ritz(&self) -> Result<Svd, EngineError> {
         let width = self.steps() * LANES;
         let mut t = Matrix::zeros((width, width));
         for ((row, col), slot) in t.indexed_iter_mut() {
             let block = self.projected.get(row / LANES).and_then(|blocks| blocks.get(col / LANES));
             *slot = block.and_then(|c| c.get(row % LANES)?.get(col % LANES)).copied().unwrap_or(0.0);
         }
-        let svd = engine::thin_svd(&t)?;
-        Ok(Ritz { values: svd.s.clone(), svd })
+        engine::thin_svd(&t)
     }
 
     /// ‖A v − σ u‖ of each value, from what [`measure`](Self::measure) found.
-    pub(super) fn residuals(&self, ritz: &Ritz) -> Vec<f64> {
+    pub(super) fn residuals(&self, ritz: &Svd) -> Vec<f64> {
         let first = (self.steps() * LANES).saturating_sub(LANES);
-        let newest = |index: usize, lane: usize| ritz.svd.u.get((first + lane, index)).copied().unwrap_or(0.0);
-        (0..ritz.values.len())
+        let newest = |index: usize, lane: usize| ritz.u.get((first + lane, index)).copied().unwrap_or(0.0);
+        (0..ritz.s.len())
             .map(|index| {
                 let component = |row: &[f64; LANES]| -> f64 {
                     row.iter().enumerate().map(|(lane, factor)| factor * newest(index, lane)).sum()
@@ -154,8 +147,8 @@ impl<'a, S: RowSource> Lanczos<'a, S> {
     }
 
     /// Left and right singular vectors of the first `count` values, in blocks.
-    pub(super) fn vectors(&self, ritz: &Ritz, count: usize) -> (Vec<Block>, Vec<Block>) {
-        let (u, vt) = (&ritz.svd.u, &ritz.svd.vt);
+    pub(super) fn vectors(&self, ritz: &Svd, count: usize) -> (Vec<Block>, Vec<Block>) {
+        let (u, vt) = (&ritz.u, &ritz.vt);
         let pick = |vector: usize, component: usize, of_left: bool| {
             let at = if of_left { vt.get((vector, component)) } else { u.get((component, vector)) };
             at.copied().filter(|_| vector < count).unwrap_or(0.0)

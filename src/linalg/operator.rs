@@ -130,24 +130,34 @@ impl Kernel for TileTimesBlock<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let (groups, rest) = self.y.as_chunks_mut::<ROWS>();
-        let (tiles, rest_tile) = self.tile.split_at(groups.len() * ROWS * self.x.len());
-        for (y, tile) in groups.iter_mut().zip(tiles.chunks_exact(ROWS * self.x.len())) {
+        let mut tile = self.tile;
+        for y in groups {
             rows_times_block::<ROWS, A>(tile, self.x, y);
+            tile = tile.split_at(ROWS * self.x.len()).1;
         }
-        for (y, tile) in rest.iter_mut().zip(rest_tile.chunks_exact(self.x.len())) {
+        for y in rest {
             rows_times_block::<1, A>(tile, self.x, std::array::from_mut(y));
+            tile = tile.split_at(self.x.len()).1;
         }
     }
 }
 
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "lengths are cut to size before the loop, which then has no checks")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::needless_range_loop,
+    reason = "see `Kernel`; lengths are cut to size first"
+)]
 fn rows_times_block<const ROWS: usize, A: Arithmetic>(tile: &[f64], x: &[Lanes], y: &mut [Lanes; ROWS]) {
-    let rows: [&[f64]; ROWS] = std::array::from_fn(|row| &tile[row * x.len()..][..x.len()]);
+    let mut rows: [&[f64]; ROWS] = [&[]; ROWS];
+    for row in 0..ROWS {
+        rows[row] = &tile[row * x.len()..(row + 1) * x.len()];
+    }
     let mut sums = *y;
-    for (col, x) in x.iter().enumerate() {
-        for (row, sums) in rows.iter().zip(&mut sums) {
-            add_scaled::<A>(row[col], x, sums);
+    for col in 0..x.len() {
+        let lanes = x[col];
+        for row in 0..ROWS {
+            sums[row] = add_scaled::<A>(rows[row][col], lanes, sums[row]);
         }
     }
     *y = sums;
@@ -164,47 +174,63 @@ impl Kernel for TileTransposedTimesBlock<'_> {
     #[inline(always)]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let (groups, rest) = self.y.as_chunks::<ROWS>();
-        let (tiles, rest_tile) = self.tile.split_at(groups.len() * ROWS * self.z.len());
-        for (y, tile) in groups.iter().zip(tiles.chunks_exact(ROWS * self.z.len())) {
+        let mut tile = self.tile;
+        for y in groups {
             rows_transposed_times_block::<ROWS, A>(tile, y, self.z);
+            tile = tile.split_at(ROWS * self.z.len()).1;
         }
-        for (y, tile) in rest.iter().zip(rest_tile.chunks_exact(self.z.len())) {
+        for y in rest {
             rows_transposed_times_block::<1, A>(tile, std::array::from_ref(y), self.z);
+            tile = tile.split_at(self.z.len()).1;
         }
     }
 }
 
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "lengths are cut to size before the loop, which then has no checks")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::needless_range_loop,
+    reason = "see `Kernel`; lengths are cut to size first"
+)]
 fn rows_transposed_times_block<const ROWS: usize, A: Arithmetic>(
     tile: &[f64],
     y: &[Lanes; ROWS],
     z: &mut [Lanes],
 ) {
-    let rows: [&[f64]; ROWS] = std::array::from_fn(|row| &tile[row * z.len()..][..z.len()]);
-    for (col, z) in z.iter_mut().enumerate() {
-        let mut sums = *z;
-        for (row, y) in rows.iter().zip(y) {
-            add_scaled::<A>(row[col], y, &mut sums);
+    let mut rows: [&[f64]; ROWS] = [&[]; ROWS];
+    for row in 0..ROWS {
+        rows[row] = &tile[row * z.len()..(row + 1) * z.len()];
+    }
+    let y = *y;
+    for col in 0..z.len() {
+        keep_lanes_together();
+        let mut sums = z[col];
+        for row in 0..ROWS {
+            sums = add_scaled::<A>(rows[row][col], y[row], sums);
         }
-        *z = sums;
+        z[col] = sums;
     }
 }
 
-/// `sums += factor · lanes`.
+/// Stands in loops whose rounds are independent: the compiler would else put eight rounds, not eight lanes,
+/// into a register, and gather each operand from eight places.
 #[inline(always)]
-pub(super) fn add_scaled<A: Arithmetic>(factor: f64, lanes: &Lanes, sums: &mut Lanes) {
-    for (sum, lane) in sums.iter_mut().zip(lanes) {
-        *sum = A::multiply_add(factor, *lane, *sum);
-    }
+pub(super) fn keep_lanes_together() {
+    std::hint::black_box(());
 }
 
-/// `sums += factor · row`, as far as both go.
+/// `sums + factor · lanes`.
 #[inline(always)]
-pub(super) fn add_scaled_row<A: Arithmetic>(factor: f64, row: &[f64], sums: &mut [f64]) {
-    for (sum, value) in sums.iter_mut().zip(row) {
-        *sum = A::multiply_add(factor, *value, *sum);
+#[expect(
+    clippy::indexing_slicing,
+    clippy::needless_range_loop,
+    reason = "see `Kernel`; the lanes are an array"
+)]
+pub(super) fn add_scaled<A: Arithmetic>(factor: f64, lanes: Lanes, mut sums: Lanes) -> Lanes {
+    for lane in 0..LANES {
+        sums[lane] = A::multiply_add(factor, lanes[lane], sums[lane]);
     }
+    sums
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::operator::{Block, RowSource, add_scaled_row};
+use super::operator::{Block, LANES, RowSource};
 use super::simd::{self, Arithmetic, Kernel};
 use crate::tensor::{Dtype, NumberKind, rounding_step};
 
@@ -101,14 +101,16 @@ impl Grid {
     /// Biased exponent of the step around a value, before the mantissa's bits are taken off.
     #[inline(always)]
     fn exponent(self, value: f64) -> u64 {
-        ((value.to_bits() >> 52) & 0x7ff).max(self.exponents.0).min(self.exponents.1)
+        let exponent = (value.to_bits() >> 52) & 0x7ff;
+        let exponent = if exponent < self.exponents.0 { self.exponents.0 } else { exponent };
+        if exponent > self.exponents.1 { self.exponents.1 } else { exponent }
     }
 
     /// step², made of its exponent alone.
     #[inline(always)]
     fn squared_step(self, value: f64) -> f64 {
-        let exponent = (2 * self.exponent(value)).saturating_sub(1023 + 2 * self.mantissa_bits);
-        f64::from_bits(exponent << 52)
+        let (doubled, offset) = (2 * self.exponent(value), 1023 + 2 * self.mantissa_bits);
+        f64::from_bits(if doubled > offset { doubled - offset } else { 0 } << 52)
     }
 
     /// The nearest number of the grid, ties to even.
@@ -125,6 +127,9 @@ impl Grid {
     }
 }
 
+/// Elements that a kernel holds on the stack at a time.
+const PIECE: usize = 256;
+
 /// Adds the squared steps of a row to the column sums and to the row's own.
 struct SquaredSteps<'a> {
     grid: Grid,
@@ -135,21 +140,29 @@ struct SquaredSteps<'a> {
 
 impl Kernel for SquaredSteps<'_> {
     #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "see `Kernel`; cut to size first"
+    )]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
-        let (values, rest_values) = self.values.as_chunks::<8>();
-        let (sums, rest_sums) = self.by_col.as_chunks_mut::<8>();
-        let mut lanes = [0.0; 8];
-        for (values, sums) in values.iter().zip(sums) {
-            for ((value, sum), lane) in values.iter().zip(sums).zip(&mut lanes) {
-                let square = self.grid.squared_step(*value);
-                *sum += square;
-                *lane += square;
+        let length = self.values.len().min(self.by_col.len());
+        let mut lanes = [0.0; LANES];
+        let mut first = 0;
+        while first < length {
+            let piece = (length - first).min(PIECE);
+            let (values, sums) = (&self.values[first..][..piece], &mut self.by_col[first..][..piece]);
+            let mut squares = [0.0; PIECE];
+            for at in 0..piece {
+                squares[at] = self.grid.squared_step(values[at]);
+                sums[at] += squares[at];
             }
-        }
-        for ((value, sum), lane) in rest_values.iter().zip(rest_sums).zip(&mut lanes) {
-            let square = self.grid.squared_step(*value);
-            *sum += square;
-            *lane += square;
+            for group in 0..PIECE / LANES {
+                for lane in 0..LANES {
+                    lanes[lane] += squares[group * LANES + lane];
+                }
+            }
+            first += piece;
         }
         *self.row_sum += lanes.iter().sum::<f64>();
     }
@@ -224,18 +237,30 @@ struct RoundRow<'a> {
 
 impl Kernel for RoundRow<'_> {
     #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "see `Kernel`; a piece is inside its row"
+    )]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
-        const PIECE: usize = 256;
-        for (piece, row) in self.row.chunks_mut(PIECE).enumerate() {
+        let mut first = 0;
+        while first < self.row.len() {
+            let row = &mut self.row[first..];
+            let length = row.len().min(PIECE);
+            let row = &mut row[..length];
             let mut sums = [0.0; PIECE];
-            sums.iter_mut().zip(row.iter()).for_each(|(sum, value)| *sum = *value);
-            for (vector, factor) in self.factors.iter().enumerate() {
-                let first = vector * self.stride + piece * PIECE;
-                add_scaled_row::<A>(*factor, self.right.get(first..).unwrap_or(&[]), &mut sums);
+            sums[..length].copy_from_slice(row);
+            for vector in 0..self.factors.len() {
+                let right = &self.right[vector * self.stride + first..][..length];
+                let factor = self.factors[vector];
+                for at in 0..length {
+                    sums[at] = A::multiply_add(factor, right[at], sums[at]);
+                }
             }
-            for (value, sum) in row.iter_mut().zip(&sums) {
-                *value = self.grid.nearest(*sum) - *value;
+            for at in 0..length {
+                row[at] = self.grid.nearest(sums[at]) - row[at];
             }
+            first += length;
         }
     }
 }

@@ -7,8 +7,9 @@
 pub(super) trait Kernel {
     /// Does the work, on tiles of `ROWS` rows (as many as the registers hold; never part of the result).
     ///
-    /// Implementations are `#[inline(always)]`, as is everything they call, or they would not be
-    /// compiled for the instructions that were picked.
+    /// Implementations are `#[inline(always)]`, as is everything they call, or they would not be compiled for
+    /// the instructions that were picked. Their inner loops count with an index: the adaptors of iterators
+    /// are not marked so, and stay behind as calls.
     fn run<const ROWS: usize, A: Arithmetic>(self);
 }
 

@@ -1,7 +1,7 @@
 //! Leading singular values of a matrix that is never materialised, and how many stand above an edge.
 
-use super::engine::{self, EngineError};
-use super::lanczos::{Lanczos, Ritz};
+use super::engine::{self, EngineError, Svd};
+use super::lanczos::Lanczos;
 use super::operator::{Block, LANES, RowSource, materialise, multiply};
 
 /// What is asked of [`leading_singular_values`].
@@ -60,13 +60,6 @@ pub enum SpectrumError<E> {
     Engine(#[from] EngineError),
 }
 
-/// Leading singular triplets: values, and left and right vectors in blocks of eight.
-pub(super) struct Triplets {
-    pub(super) values: Vec<f64>,
-    pub(super) left: Vec<Block>,
-    pub(super) right: Vec<Block>,
-}
-
 /// A matrix up to this many rows or columns and elements is decomposed as a whole.
 const FULL_SIDE: usize = 128;
 const FULL_ELEMENTS: usize = 1 << 20;
@@ -95,7 +88,9 @@ pub fn leading_singular_values<S: RowSource>(
     a: &S,
     options: &SpectrumOptions,
 ) -> Result<LeadingSpectrum, SpectrumError<S::Error>> {
-    leading_triplets(a, options).map(|(spectrum, _)| spectrum)
+    let mut search = Search::start(a, options)?;
+    search.run(options)?;
+    search.report(options)
 }
 
 /// σ₁ of an `(m, n)` matrix to 10⁻⁶ where its spectrum lets it converge within 24 steps.
@@ -109,99 +104,128 @@ pub fn spectral_norm<S: RowSource>(a: &S, seed: u64) -> Result<f64, SpectrumErro
     Ok(spectrum.singular_values.first().copied().unwrap_or(0.0))
 }
 
-/// As [`leading_singular_values`], with the vectors of all values above the edge.
-pub(super) fn leading_triplets<S: RowSource>(
-    a: &S,
-    options: &SpectrumOptions,
-) -> Result<(LeadingSpectrum, Triplets), SpectrumError<S::Error>> {
-    let (m, n) = (a.rows(), a.cols());
-    if m.min(n) <= FULL_SIDE && m.saturating_mul(n) <= FULL_ELEMENTS {
-        return decompose(a, options);
+/// A search for leading singular values that can be asked for more, and goes on from where it is.
+pub(super) struct Search<'a, S> {
+    a: &'a S,
+    work: Work<'a, S>,
+    /// Singular values found so far, and those of the look before.
+    pub(super) values: Vec<f64>,
+    previous: Vec<f64>,
+    /// Whether the count above the edge of the last goal is final.
+    counted: bool,
+}
+
+enum Work<'a, S> {
+    Full(Svd),
+    Lanczos { lanczos: Lanczos<'a, S>, svd: Option<Svd>, max_steps: usize },
+}
+
+impl<'a, S: RowSource> Search<'a, S> {
+    /// Decomposes a small matrix as a whole; starts an iteration on a larger one.
+    pub(super) fn start(a: &'a S, options: &SpectrumOptions) -> Result<Self, SpectrumError<S::Error>> {
+        let (m, n) = (a.rows(), a.cols());
+        if m.min(n) <= FULL_SIDE && m.saturating_mul(n) <= FULL_ELEMENTS {
+            let svd = engine::thin_svd(&materialise(a).map_err(SpectrumError::Source)?)?;
+            let values = svd.s.clone();
+            return Ok(Self { a, work: Work::Full(svd), values, previous: Vec::new(), counted: true });
+        }
+        let max_steps = options.max_steps.min(BASIS_BYTES / (8 * LANES * (m + n))).max(2);
+        let lanczos = Lanczos::start(a, (&[], &[]), options.seed).map_err(SpectrumError::Source)?;
+        let work = Work::Lanczos { lanczos, svd: None, max_steps };
+        Ok(Self { a, work, values: Vec::new(), previous: Vec::new(), counted: false })
     }
-    let max_steps = options.max_steps.min(BASIS_BYTES / (8 * LANES * (m + n))).max(2);
-    let mut lanczos = Lanczos::start(a, (&[], &[]), options.seed).map_err(SpectrumError::Source)?;
-    let mut seen = 0.0;
-    let (ritz, counted) = loop {
-        let grown = lanczos.grow().map_err(SpectrumError::Source)?;
-        let exhausted = !grown || lanczos.steps() >= max_steps;
-        if !exhausted && !worth_a_look(lanczos.steps()) {
-            continue;
-        }
-        let ritz = lanczos.ritz()?;
-        let settled = count_is_settled(&ritz, options, &mut seen);
-        if exhausted {
-            break (ritz, settled || !grown || lanczos.steps() * LANES >= m.min(n));
-        }
-        if settled {
-            lanczos.measure().map_err(SpectrumError::Source)?;
-            if values_are_settled(&ritz, &lanczos.residuals(&ritz), options) {
-                break (ritz, true);
+
+    /// Goes on until the values and the count that the goal asks for are settled, or no step is left.
+    pub(super) fn run(&mut self, goal: &SpectrumOptions) -> Result<(), SpectrumError<S::Error>> {
+        let Work::Lanczos { lanczos, svd, max_steps } = &mut self.work else { return Ok(()) };
+        loop {
+            self.counted = count_is_settled(&self.values, &self.previous, goal);
+            if let (true, Some(svd)) = (self.counted, &*svd) {
+                lanczos.measure().map_err(SpectrumError::Source)?;
+                if values_are_settled(&self.values, &lanczos.residuals(svd), goal) {
+                    return Ok(());
+                }
+            }
+            let mut grown = lanczos.steps() < *max_steps;
+            while grown {
+                grown = lanczos.grow().map_err(SpectrumError::Source)?;
+                self.counted |= !grown;
+                if worth_a_look(lanczos.steps()) || lanczos.steps() >= *max_steps {
+                    break;
+                }
+            }
+            let newest = lanczos.ritz()?;
+            self.previous = std::mem::replace(&mut self.values, newest.s.clone());
+            *svd = Some(newest);
+            if !grown {
+                return Ok(());
             }
         }
-    };
-    let rank = rank(&ritz.values, options);
-    let (left, right) = lanczos.vectors(&ritz, rank.max(options.top).max(1));
-    let triplets = Triplets { values: ritz.values, left, right };
-    let method = format!("block Lanczos, {} steps of {LANES}", lanczos.steps());
-    let work = (lanczos.steps(), lanczos.passes, method);
-    report(a, options, triplets, work, counted).map_err(SpectrumError::Source)
-}
-
-/// The engine's full decomposition.
-fn decompose<S: RowSource>(
-    a: &S,
-    options: &SpectrumOptions,
-) -> Result<(LeadingSpectrum, Triplets), SpectrumError<S::Error>> {
-    let whole = materialise(a).map_err(SpectrumError::Source)?;
-    let svd = engine::thin_svd(&whole)?;
-    let groups = rank(&svd.s, options).max(options.top).max(1).div_ceil(LANES);
-    let blocks = |length: usize, component: &dyn Fn(usize, usize) -> Option<f64>| -> Vec<Block> {
-        let lanes = |group: usize, row| std::array::from_fn(|lane| component(row, group * LANES + lane).unwrap_or(0.0));
-        (0..groups).map(|group| (0..length).map(|row| lanes(group, row)).collect()).collect()
-    };
-    let left = blocks(a.rows(), &|row, vector| svd.u.get((row, vector)).copied());
-    let right = blocks(a.cols(), &|row, vector| svd.vt.get((vector, row)).copied());
-    let triplets = Triplets { values: svd.s, left, right };
-    report(a, options, triplets, (0, 1, "full SVD (engine)".to_owned()), true).map_err(SpectrumError::Source)
-}
-
-/// Measures the residuals on the matrix itself and puts the answer together.
-fn report<S: RowSource>(
-    a: &S,
-    options: &SpectrumOptions,
-    triplets: Triplets,
-    (steps, passes, method): (usize, usize, String),
-    counted: bool,
-) -> Result<(LeadingSpectrum, Triplets), S::Error> {
-    let rank = rank(&triplets.values, options);
-    let mut singular_values = triplets.values.clone();
-    singular_values.truncate(options.top);
-    if singular_values.is_empty() {
-        singular_values.resize(options.top.min(a.rows()).min(a.cols()), 0.0);
     }
-    let largest = triplets.values.first().copied().unwrap_or(0.0);
-    let checked = singular_values.len().min(rank.max(1));
-    let (mut worst, mut extra_passes) = (0.0_f64, 0);
-    for (group, values) in singular_values.get(..checked).unwrap_or(&[]).chunks(LANES).enumerate() {
-        if let (Some(left), Some(right), true) = (triplets.left.get(group), triplets.right.get(group), largest > 0.0) {
-            let image = multiply(a, right)?;
-            extra_passes += 1;
-            worst = worst.max(largest_residual(&image, left, values));
+
+    /// Values above the edge of the goal, at most its cap.
+    pub(super) fn rank(&self, goal: &SpectrumOptions) -> usize {
+        rank(&self.values, goal)
+    }
+
+    /// Left and right singular vectors of the first `count` values, in blocks with zeros beyond `count`.
+    pub(super) fn vectors(&self, count: usize) -> (Vec<Block>, Vec<Block>) {
+        match &self.work {
+            Work::Full(svd) => {
+                let side = |length: usize, component: &dyn Fn(usize, usize) -> Option<f64>| -> Vec<Block> {
+                    let one = |row, vector| component(row, vector).filter(|_| vector < count).unwrap_or(0.0);
+                    let lanes = |group, row| std::array::from_fn(|lane| one(row, group * LANES + lane));
+                    let block = |group| (0..length).map(|row| lanes(group, row)).collect();
+                    (0..count.div_ceil(LANES)).map(block).collect()
+                };
+                let left = side(svd.u.nrows(), &|row, vector| svd.u.get((row, vector)).copied());
+                (left, side(svd.vt.ncols(), &|row, vector| svd.vt.get((vector, row)).copied()))
+            }
+            Work::Lanczos { lanczos, svd: Some(svd), .. } => lanczos.vectors(svd, count),
+            Work::Lanczos { svd: None, .. } => (Vec::new(), Vec::new()),
         }
     }
-    let above = triplets.values.get(..rank).unwrap_or(&[]);
-    let next = triplets.values.get(rank).copied().unwrap_or(0.0);
-    let spectrum = LeadingSpectrum {
-        singular_values,
-        rank,
-        rank_is_lower_bound: !counted || next > edge(&triplets.values, options),
-        energy_above_edge: above.iter().map(|value| value * value).sum(),
-        steps,
-        passes: passes + extra_passes,
-        residual: if largest > 0.0 { worst / largest } else { 0.0 },
-        method,
-    };
-    Ok((spectrum, triplets))
+
+    /// Measures the residuals on the matrix itself and puts the answer to the goal together.
+    pub(super) fn report(&self, goal: &SpectrumOptions) -> Result<LeadingSpectrum, SpectrumError<S::Error>> {
+        let rank = self.rank(goal);
+        let mut singular_values = self.values.clone();
+        singular_values.truncate(goal.top);
+        if singular_values.is_empty() {
+            singular_values.resize(goal.top.min(self.a.rows()).min(self.a.cols()), 0.0);
+        }
+        let largest = self.values.first().copied().unwrap_or(0.0);
+        let checked = singular_values.len().min(rank.max(1));
+        let (mut worst, mut checks) = (0.0_f64, 0);
+        if largest > 0.0 {
+            let (left, right) = self.vectors(checked);
+            for ((values, left), right) in self.values.chunks(LANES).zip(&left).zip(&right) {
+                let image = multiply(self.a, right).map_err(SpectrumError::Source)?;
+                worst = worst.max(largest_residual(&image, left, values) / largest);
+                checks += 1;
+            }
+        }
+        let complete = self.values.len() >= self.a.rows().min(self.a.cols());
+        let next = self.values.get(rank).copied().unwrap_or(0.0);
+        let (steps, passes, method) = match &self.work {
+            Work::Full(_) => (0, 1, "full SVD (engine)".to_owned()),
+            Work::Lanczos { lanczos, .. } => {
+                let method = format!("block Lanczos, {} steps of {LANES}", lanczos.steps());
+                (lanczos.steps(), lanczos.passes, method)
+            }
+        };
+        Ok(LeadingSpectrum {
+            singular_values,
+            rank,
+            rank_is_lower_bound: next > edge(&self.values, goal)
+                || !complete && (!self.counted || rank >= goal.rank_cap),
+            energy_above_edge: self.values.iter().take(rank).map(|value| value * value).sum(),
+            steps,
+            passes: passes + checks,
+            residual: worst,
+            method,
+        })
+    }
 }
 
 /// max ‖A v − σ u‖ over the vectors of a block.
@@ -233,27 +257,27 @@ fn worth_a_look(steps: usize) -> bool {
 }
 
 /// Whether the count above the edge will not change: it is at its cap, or the first value that is not counted
-/// has stopped growing. `seen` holds that value from the look before.
-fn count_is_settled(ritz: &Ritz, options: &SpectrumOptions, seen: &mut f64) -> bool {
-    let rank = rank(&ritz.values, options);
-    if rank >= options.rank_cap {
+/// has stopped growing since the look before, or would stay below the edge if it grew as much again.
+fn count_is_settled(values: &[f64], previous: &[f64], goal: &SpectrumOptions) -> bool {
+    let rank = rank(values, goal);
+    if rank >= goal.rank_cap {
         return true;
     }
-    let Some(&next) = ritz.values.get(rank) else { return false };
-    let growth = next - std::mem::replace(seen, next);
-    growth <= SETTLED_GROWTH * next || (growth < next && next + growth < options.rounding_edge)
+    let (Some(&next), Some(&before)) = (values.get(rank), previous.get(rank)) else { return false };
+    let growth = next - before;
+    growth <= SETTLED_GROWTH * next || next + growth < goal.rounding_edge
 }
 
 /// Whether the reported values above the edge are as exact as was asked for.
 ///
 /// A residual r puts a singular value within r of the computed one, and within r²/gap where the others are
 /// at least a gap away (Parlett, The Symmetric Eigenvalue Problem, §11.7).
-fn values_are_settled(ritz: &Ritz, residuals: &[f64], options: &SpectrumOptions) -> bool {
-    let largest = ritz.values.first().copied().unwrap_or(0.0);
-    let rank = rank(&ritz.values, options);
-    let wanted = options.top.min(rank).max(1);
-    let tolerance = if rank == 0 { options.tolerance.max(BELOW_EDGE_TOLERANCE) } else { options.tolerance };
-    (0..wanted.min(ritz.values.len())).all(|index| error_of(index, &ritz.values, residuals) <= tolerance * largest)
+fn values_are_settled(values: &[f64], residuals: &[f64], goal: &SpectrumOptions) -> bool {
+    let largest = values.first().copied().unwrap_or(0.0);
+    let rank = rank(values, goal);
+    let wanted = goal.top.min(rank).max(1).min(values.len());
+    let tolerance = if rank == 0 { goal.tolerance.max(BELOW_EDGE_TOLERANCE) } else { goal.tolerance };
+    (0..wanted).all(|index| error_of(index, values, residuals) <= tolerance * largest)
 }
 
 fn error_of(index: usize, values: &[f64], residuals: &[f64]) -> f64 {

@@ -16,7 +16,7 @@ pub fn difference(before: (Dtype, &[u8]), after: (Dtype, &[u8]), out: &mut [f64]
     match (before.0, after.0) {
         (Dtype::BF16, Dtype::BF16) => simd::run(Widen::difference(bf16_to_f32, before.1, after.1, out)),
         (Dtype::F16, Dtype::F16) => simd::run(Widen::difference(f16_to_f32, before.1, after.1, out)),
-        (Dtype::F32, Dtype::F32) => simd::run(Widen::difference(f32::from_le_bytes, before.1, after.1, out)),
+        (Dtype::F32, Dtype::F32) => simd::run(Widen::difference(f32_of, before.1, after.1, out)),
         _ => {
             widen(after.0, after.1, out);
             subtract(before, out);
@@ -29,7 +29,7 @@ pub fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
     match dtype {
         Dtype::BF16 => simd::run(Widen::values(bf16_to_f32, bytes, out)),
         Dtype::F16 => simd::run(Widen::values(f16_to_f32, bytes, out)),
-        Dtype::F32 => simd::run(Widen::values(f32::from_le_bytes, bytes, out)),
+        Dtype::F32 => simd::run(Widen::values(f32_of, bytes, out)),
         _ => decode(dtype, bytes, out),
     }
 }
@@ -67,18 +67,33 @@ impl<'a, const N: usize, F: Fn([u8; N]) -> f32> Widen<'a, N, F> {
 
 impl<const N: usize, F: Fn([u8; N]) -> f32> Kernel for Widen<'_, N, F> {
     #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "see `Kernel`; cut to size first"
+    )]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let elements = self.bytes.as_chunks::<N>().0;
+        let length = self.out.len().min(elements.len());
+        let (out, elements) = (&mut self.out[..length], &elements[..length]);
         let Some(minus) = self.minus else {
-            for (slot, &element) in self.out.iter_mut().zip(elements) {
-                *slot = f64::from((self.read)(element));
+            for at in 0..length {
+                out[at] = f64::from((self.read)(elements[at]));
             }
             return;
         };
-        for ((slot, &element), &less) in self.out.iter_mut().zip(elements).zip(minus.as_chunks::<N>().0) {
-            *slot = f64::from((self.read)(element)) - f64::from((self.read)(less));
+        let minus = minus.as_chunks::<N>().0;
+        let length = length.min(minus.len());
+        let (out, elements, minus) = (&mut out[..length], &elements[..length], &minus[..length]);
+        for at in 0..length {
+            out[at] = f64::from((self.read)(elements[at])) - f64::from((self.read)(minus[at]));
         }
     }
+}
+
+#[inline(always)]
+fn f32_of(bytes: [u8; 4]) -> f32 {
+    f32::from_le_bytes(bytes)
 }
 
 #[inline(always)]
@@ -210,7 +225,10 @@ mod tests {
     #[track_caller]
     fn assert_same(found: &[f64], expected: &[f64]) {
         for (found, expected) in found.iter().zip(expected) {
-            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{found} {expected}");
+            assert!(
+                found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(),
+                "{found} {expected}"
+            );
         }
     }
 
@@ -218,7 +236,10 @@ mod tests {
     fn every_half_is_the_single_that_the_format_says() {
         for bits in 0..=u16::MAX {
             let (found, expected) = (f16_to_f32(bits.to_le_bytes()), half::f16::from_bits(bits).to_f32());
-            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{bits:#06x}");
+            assert!(
+                found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(),
+                "{bits:#06x}"
+            );
         }
     }
 
@@ -227,7 +248,8 @@ mod tests {
         for count in [0, 1, 7, 31, 1025, 3000] {
             for (before, after) in NUMERIC.into_iter().flat_map(|b| NUMERIC.map(|a| (b, a))) {
                 let (b, a) = (bytes(count * 8, 1), bytes(count * 8, 2));
-                let (mut found, mut expected, mut less) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
+                let (mut found, mut expected, mut less) =
+                    (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
                 difference((before, &b), (after, &a), &mut found);
                 decode(after, &a, &mut expected);
                 decode(before, &b, &mut less);

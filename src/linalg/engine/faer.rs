@@ -1,25 +1,50 @@
 //! The engine without system libraries.
 
+use ::faer::diag::{Diag, DiagMut};
+use ::faer::dyn_stack::{MemBuffer, MemStack};
 use ::faer::linalg::solvers::{Llt, LltError, Solve as _};
-use ::faer::{Mat, MatRef, Side};
+use ::faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
+use ::faer::{Mat, MatMut, MatRef, Par, Side, get_global_parallelism};
 use ndarray::ShapeBuilder as _;
 
 use super::{EngineError, Svd};
 use crate::tensor::Matrix;
 
+/// Up to this many elements one thread is faster than waiting for others.
+const SEQUENTIAL_ELEMENTS: usize = 512 * 512;
+
 pub(super) fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
-    let (rows, cols) = a.dim();
-    from_ndarray(a).singular_values().map_err(|_| EngineError::NotConverged { rows, cols })
+    let mut s = Diag::zeros(a.nrows().min(a.ncols()));
+    decompose(a, s.as_mut(), None)?;
+    Ok(s.column_vector().iter().copied().collect())
 }
 
 pub(super) fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
     let (rows, cols) = a.dim();
-    let svd = from_ndarray(a).thin_svd().map_err(|_| EngineError::NotConverged { rows, cols })?;
+    let k = rows.min(cols);
+    let (mut u, mut s, mut v) = (Mat::zeros(rows, k), Diag::zeros(k), Mat::zeros(cols, k));
+    decompose(a, s.as_mut(), Some((u.as_mut(), v.as_mut())))?;
     Ok(Svd {
-        u: to_ndarray(svd.U()),
-        s: svd.S().column_vector().iter().copied().collect(),
-        vt: to_ndarray(svd.V().transpose()),
+        u: to_ndarray(u.as_ref()),
+        s: s.column_vector().iter().copied().collect(),
+        vt: to_ndarray(v.transpose()),
     })
+}
+
+fn decompose(
+    a: &Matrix,
+    s: DiagMut<'_, f64>,
+    vectors: Option<(MatMut<'_, f64>, MatMut<'_, f64>)>,
+) -> Result<(), EngineError> {
+    let (rows, cols) = a.dim();
+    let par = if a.len() <= SEQUENTIAL_ELEMENTS { Par::Seq } else { get_global_parallelism() };
+    let wanted = if vectors.is_some() { ComputeSvdVectors::Thin } else { ComputeSvdVectors::No };
+    let (u, v) = vectors.unzip();
+    let scratch = svd_scratch::<f64>(rows, cols, wanted, wanted, par, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let matrix = from_ndarray(a);
+    svd(matrix.as_ref(), s, u, v, par, MemStack::new(&mut memory), Default::default())
+        .map_err(|_| EngineError::NotConverged { rows, cols })
 }
 
 pub(super) struct Factor(Llt<f64>);

@@ -91,7 +91,8 @@ fn a_column_major_matrix_is_read_by_its_indices() {
     assert_eq!(a, transposed_storage);
     assert_close(&singular_values(&transposed_storage).unwrap(), &singular_values(&a).unwrap(), 1e-14);
     let square = a.dot(&a.t()).reversed_axes();
-    let solution = Cholesky::factor(&square).unwrap().solve(&random(3, 2, 5).reversed_axes().t().to_owned()).unwrap();
+    let solution =
+        Cholesky::factor(&square).unwrap().solve(&random(3, 2, 5).reversed_axes().t().to_owned()).unwrap();
     assert!(largest(&(square.dot(&solution) - random(3, 2, 5))) < 1e-12);
 }
 
@@ -111,9 +112,17 @@ fn a_solve_leaves_a_residual_of_the_size_of_rounding() {
 fn only_the_lower_triangle_is_read() {
     let mut a = array![[4.0, 99.0], [2.0, 5.0]];
     let rhs = array![[8.0], [9.0]];
-    assert_close(Cholesky::factor(&a).unwrap().solve(&rhs).unwrap().as_slice().unwrap(), &[1.375, 1.25], 1e-15);
+    assert_close(
+        Cholesky::factor(&a).unwrap().solve(&rhs).unwrap().as_slice().unwrap(),
+        &[1.375, 1.25],
+        1e-15,
+    );
     a[(0, 1)] = -99.0;
-    assert_close(Cholesky::factor(&a).unwrap().solve(&rhs).unwrap().as_slice().unwrap(), &[1.375, 1.25], 1e-15);
+    assert_close(
+        Cholesky::factor(&a).unwrap().solve(&rhs).unwrap().as_slice().unwrap(),
+        &[1.375, 1.25],
+        1e-15,
+    );
 }
 
 #[test]
@@ -140,7 +149,14 @@ fn a_right_hand_side_that_does_not_fit_names_both_shapes() {
 fn both_engines_find_the_same_singular_values() {
     let deficient = random(50, 4, 7).dot(&random(4, 70, 8));
     let ill_conditioned = hilbert(12);
-    for a in [random(60, 60, 9), random(120, 35, 10), random(1, 9, 11), random(9, 1, 12), deficient, ill_conditioned] {
+    for a in [
+        random(60, 60, 9),
+        random(120, 35, 10),
+        random(1, 9, 11),
+        random(9, 1, 12),
+        deficient,
+        ill_conditioned,
+    ] {
         assert_close(&lapack::singular_values(&a).unwrap(), &faer::singular_values(&a).unwrap(), 1e-12);
         assert_close(&lapack::thin_svd(&a).unwrap().s, &faer::thin_svd(&a).unwrap().s, 1e-12);
     }
@@ -152,7 +168,8 @@ fn both_engines_solve_and_refuse_alike() {
     let tall = random(80, 50, 13);
     let mut a = tall.t().dot(&tall);
     let rhs = random(50, 3, 14);
-    let solutions = [faer::Factor::new(&a).unwrap().solve(&rhs), lapack::Factor::new(&a).unwrap().solve(&rhs)];
+    let solutions =
+        [faer::Factor::new(&a).unwrap().solve(&rhs), lapack::Factor::new(&a).unwrap().solve(&rhs)];
     for solution in solutions {
         assert!(largest(&(a.dot(&solution.unwrap()) - &rhs)) < 1e-11);
     }

@@ -174,11 +174,7 @@ fn widen<const BYTES: usize, const DTYPE: u8>(
     let (a, b): (__m512i, __m512i) =
         (bytemuck::pod_read_unaligned(before.as_slice()), bytemuck::pod_read_unaligned(after.as_slice()));
     let changed = _mm512_cmpneq_epi16_mask(a, b);
-    if DTYPE == F16 {
-        (from_f16(a), from_f16(b), changed)
-    } else {
-        (from_bf16(a), from_bf16(b), changed)
-    }
+    if DTYPE == F16 { (from_f16(a), from_f16(b), changed) } else { (from_bf16(a), from_bf16(b), changed) }
 }
 
 #[target_feature(enable = "avx512f")]
@@ -190,10 +186,7 @@ fn as_f32(bits: __m512i) -> __m512 {
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn from_f16(bits: __m512i) -> [__m512; 2] {
-    [
-        _mm512_cvtph_ps(_mm512_castsi512_si256(bits)),
-        _mm512_cvtph_ps(_mm512_extracti64x4_epi64::<1>(bits)),
-    ]
+    [_mm512_cvtph_ps(_mm512_castsi512_si256(bits)), _mm512_cvtph_ps(_mm512_extracti64x4_epi64::<1>(bits))]
 }
 
 #[target_feature(enable = "avx512f")]

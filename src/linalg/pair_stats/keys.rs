@@ -142,7 +142,8 @@ impl Scratch {
         let mut counts = Vec::new();
         let [a, b, c, d, e] = boundaries.edges.map(usize::from);
         // Rounding to f32 may lift the largest difference into the next key.
-        let end = if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
+        let end =
+            if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
         for range in [a..b, c..d, e..end.max(e)] {
             for key in range.start..range.end.min(KEYS) {
                 let count: u32 = self.histograms[key].iter().sum();

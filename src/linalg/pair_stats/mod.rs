@@ -15,7 +15,12 @@ mod avx512;
 mod keys;
 mod scalar;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::float_cmp, reason = "tests index what they made and compare exactly")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    reason = "tests index what they made and compare exactly"
+)]
 mod tests;
 mod totals;
 

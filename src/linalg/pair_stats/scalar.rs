@@ -98,7 +98,8 @@ fn accumulate(
     let mut lanes = Lanes::default();
     for (i, element) in elements.enumerate() {
         let Element { before, after, .. } = element;
-        let (delta, difference) = if element.same { (0.0, 0.0) } else { (after - before, element.difference) };
+        let (delta, difference) =
+            if element.same { (0.0, 0.0) } else { (after - before, element.difference) };
         let lane = lane_of(i) % 16;
         lanes.before_squares[lane] = before.mul_add(before, lanes.before_squares[lane]);
         lanes.after_squares[lane] = after.mul_add(after, lanes.after_squares[lane]);

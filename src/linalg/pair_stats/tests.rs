@@ -147,12 +147,23 @@ fn key_counts_are_those_of_a_plain_count() {
 fn a_value_that_stays_nan_is_no_change_and_a_new_one_is_found() {
     let bytes = |values: [f32; 4]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    let stays =
-        on(SimdLevel::detect(), Dtype::F32, &bytes([nan, 1.0, -inf, 0.0]), &bytes([nan, 3.0, -inf, 0.0]), &Boundaries::ALL);
+    let stays = on(
+        SimdLevel::detect(),
+        Dtype::F32,
+        &bytes([nan, 1.0, -inf, 0.0]),
+        &bytes([nan, 3.0, -inf, 0.0]),
+        &Boundaries::ALL,
+    );
     assert_eq!((stays.delta_squares, stays.changed, stays.new_nonfinite), (4.0, 1, 0));
     assert_eq!((stays.nonfinite_before, stays.nonfinite_after), ([1, 0, 1], [1, 0, 1]));
     assert!(stays.before_squares.is_nan() && stays.max_abs_delta == 2.0);
-    let new = on(SimdLevel::detect(), Dtype::F32, &bytes([0.0; 4]), &bytes([nan, inf, -inf, 1.0]), &Boundaries::ALL);
+    let new = on(
+        SimdLevel::detect(),
+        Dtype::F32,
+        &bytes([0.0; 4]),
+        &bytes([nan, inf, -inf, 1.0]),
+        &Boundaries::ALL,
+    );
     assert_eq!((new.changed, new.new_nonfinite, new.nonfinite_after), (4, 3, [1, 1, 1]));
     assert!(new.max_abs_delta.is_nan() && new.delta_squares.is_nan());
 }
@@ -169,7 +180,8 @@ fn other_dtypes_and_mixed_ones_are_read_as_numbers() {
     assert_eq!((stats.elements, stats.changed, stats.delta_squares, stats.before_squares), (2, 1, 9.0, 2.0));
     let after: Vec<u8> = [1f32, f32::NAN].iter().flat_map(|v| v.to_le_bytes()).collect();
     let before: Vec<u8> = [1f64, f64::NAN].iter().flat_map(|v| v.to_le_bytes()).collect();
-    let pair = ChunkPair { dtype_before: Dtype::F64, before: &before, dtype_after: Dtype::F32, after: &after };
+    let pair =
+        ChunkPair { dtype_before: Dtype::F64, before: &before, dtype_after: Dtype::F32, after: &after };
     let stats = pair_stats(pair, &Boundaries::ALL, &mut Scratch::default());
     assert_eq!((stats.changed, stats.delta_squares), (0, 0.0));
 }

@@ -15,11 +15,8 @@ impl Compensated {
         let sum = self.sum + term;
         // A sum that is no longer finite has nothing to compensate: it stays as it is.
         if sum.is_finite() {
-            self.lost += if self.sum.abs() >= term.abs() {
-                (self.sum - sum) + term
-            } else {
-                (term - sum) + self.sum
-            };
+            self.lost +=
+                if self.sum.abs() >= term.abs() { (self.sum - sum) + term } else { (term - sum) + self.sum };
         }
         self.sum = sum;
     }

@@ -88,7 +88,18 @@ fn nothing_and_opaque_bytes_have_no_noise() {
 #[test]
 fn the_grid_of_each_dtype_is_that_of_its_format() {
     let mut values: Vec<f64> = normal(40, 50, 6).into_iter().collect();
-    values.extend([0.0, -0.0, 1.0, -1.0, 1.5, 1e-9, -3e-7, 6.1e-5, 0.5 + 2f64.powi(-9), 0.5 + 3.0 * 2f64.powi(-9)]);
+    values.extend([
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        1.5,
+        1e-9,
+        -3e-7,
+        6.1e-5,
+        0.5 + 2f64.powi(-9),
+        0.5 + 3.0 * 2f64.powi(-9),
+    ]);
     for dtype in DTYPES {
         let grid = Grid::of(dtype).unwrap();
         for &value in &values {

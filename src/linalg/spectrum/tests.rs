@@ -48,7 +48,8 @@ fn leading_values_agree_with_a_full_decomposition() {
 #[test]
 fn decaying_and_clustered_spectra_come_back_to_eight_digits() {
     let decaying: Vec<f64> = (0..130).map(|i| 0.8_f64.powi(i)).collect();
-    let clustered: Vec<f64> = (0..130).map(|i| if i < 5 { 1.0 + 1e-7 * f64::from(5 - i) } else { 0.3 }).collect();
+    let clustered: Vec<f64> =
+        (0..130).map(|i| if i < 5 { 1.0 + 1e-7 * f64::from(5 - i) } else { 0.3 }).collect();
     for values in [decaying, clustered] {
         let a = planted(200, 300, &values);
         let options = SpectrumOptions { rounding_edge: 0.05, ..Default::default() };
