@@ -1,11 +1,13 @@
 //! Planted updates of known rank, stored in three dtypes: where `numerical_rank` is right, and where it ends.
 
-use collapse_diagnostics::linalg::{ChangeSpectrum, SpectrumOptions, StoredMatrix, spectrum_of_change};
+use collapse_diagnostics::linalg::{
+    ChangeSpectrum, LeadingSpectrum, SpectrumOptions, StoredMatrix, spectrum_of_change,
+};
 use collapse_diagnostics::tensor::Dtype;
 
 /// How the weights are distributed before the edit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Weights {
+enum Weights {
     /// N(0, 0.02²).
     Normal,
     /// Student's t of 4 degrees of freedom, with six columns tenfold and three rows fivefold.
@@ -13,14 +15,74 @@ pub enum Weights {
 }
 
 /// Rows, columns, dtype, rank and relative Frobenius norm of a planted update.
-pub type Cell = (usize, usize, Dtype, usize, f64);
+type Cell = (usize, usize, Dtype, usize, f64);
 
-pub const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::BF16, Dtype::F16];
-pub const RANKS: [usize; 4] = [1, 2, 5, 50];
-pub const RELATIVE_NORMS: [f64; 3] = [0.1, 0.01, 0.003];
+const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::BF16, Dtype::F16];
+const RANKS: [usize; 4] = [1, 2, 5, 50];
+const RELATIVE_NORMS: [f64; 3] = [0.1, 0.01, 0.003];
+
+/// The cells in which another rank is found than was planted, in words.
+fn misses(cells: impl IntoIterator<Item = Cell>, weights: Weights) -> Vec<String> {
+    let found = |cell| (cell, plant(cell, weights, 1).spectrum);
+    let wrong = |(cell, found): &(Cell, LeadingSpectrum)| found.rank != cell.3 || found.rank_is_lower_bound;
+    cells
+        .into_iter()
+        .map(found)
+        .filter(wrong)
+        .map(|(cell, found)| format!("{cell:?}: {}", found.rank))
+        .collect()
+}
+
+#[test]
+fn every_planted_rank_is_found_down_to_three_parts_in_a_thousand() {
+    let cells = DTYPES.into_iter().flat_map(|dtype| {
+        RANKS.into_iter().flat_map(move |rank| RELATIVE_NORMS.map(|norm| (768, 3072, dtype, rank, norm)))
+    });
+    assert_eq!(misses(cells, Weights::Normal), [""; 0]);
+}
+
+#[test]
+fn larger_matrices_leave_more_structure_and_are_still_told_right() {
+    let cells = [
+        (1600, 6400, Dtype::BF16, 1, 0.1),
+        (1600, 6400, Dtype::BF16, 1, 0.01),
+        (1600, 6400, Dtype::BF16, 2, 0.003),
+        (1600, 6400, Dtype::F16, 1, 0.003),
+        (1600, 6400, Dtype::F32, 5, 0.1),
+    ];
+    assert_eq!(misses(cells, Weights::Normal), [""; 0]);
+}
+
+#[test]
+fn outlier_rows_and_columns_do_not_add_to_the_rank() {
+    let cells = [
+        (768, 3072, Dtype::BF16, 1, 0.01),
+        (768, 3072, Dtype::BF16, 5, 0.003),
+        (768, 3072, Dtype::F16, 2, 0.003),
+        (768, 3072, Dtype::F32, 1, 0.1),
+    ];
+    assert_eq!(misses(cells, Weights::HeavyTailed), [""; 0]);
+}
+
+/// Fifty values share so small a norm that each sinks below what rounding adds.
+#[test]
+fn where_the_values_sink_into_the_noise_the_rank_is_understated_and_never_overstated() {
+    let found = plant((768, 3072, Dtype::BF16, 50, 0.001), Weights::Normal, 1);
+    assert!(found.spectrum.rank < 10, "{found:?}");
+    assert!(found.spectrum.singular_values[0] < 1.5 * found.rounding_edge, "{found:?}");
+    let outliers = plant((768, 3072, Dtype::BF16, 50, 0.003), Weights::HeavyTailed, 1);
+    assert_eq!(outliers.spectrum.rank, 0, "{outliers:?}");
+}
+
+#[test]
+fn values_of_a_small_update_come_with_the_residual_they_have() {
+    let found = plant((768, 3072, Dtype::BF16, 1, 0.01), Weights::Normal, 1).spectrum;
+    assert!(found.residual < 1e-4, "{found:?}");
+    assert!(found.energy_above_edge == found.singular_values[0].powi(2), "{found:?}");
+}
 
 /// A random matrix with a random update of that rank, both through the dtype, and what is found of it.
-pub fn plant(cell: Cell, weights: Weights, seed: u64) -> ChangeSpectrum {
+fn plant(cell: Cell, weights: Weights, seed: u64) -> ChangeSpectrum {
     let (rows, cols, dtype, rank, relative) = cell;
     let mut random = Random(seed);
     let mut base = weights.sample(rows, cols, &mut random);
@@ -95,7 +157,7 @@ impl Weights {
 }
 
 /// SplitMix64, and normal numbers from it by Box and Muller.
-pub struct Random(pub u64);
+struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {

@@ -11,5 +11,6 @@
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
+mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences

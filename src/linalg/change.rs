@@ -22,8 +22,9 @@ pub struct ChangeSpectrum {
 /// How far the structure of the rounding of an update may exceed that of the update found in its place.
 ///
 /// The found update has itself been through the rounding: at small norms it is shorter than the one that was
-/// made. Over the planted updates below, the true structure was at most 1.2 of the simulated wherever
-/// that was above the noise.
+/// made, and leaves less. Over planted updates of rank 1, 2, 5 and 50 the value next to the planted ones was at
+/// most 1.20 of the simulated structure wherever it stood above the noise (BF16, rank 1, 0.3 %); for updates of
+/// 1 % and more at most 1.08.
 const SLACK: f64 = 1.5;
 /// Block steps given to the simulation: its structure stands clear of the noise, or does not matter.
 const SIMULATION_STEPS: usize = 3;
@@ -42,6 +43,21 @@ const SIMULATION_STEPS: usize = 3;
 ///
 /// where L Σ Rᵀ are the k leading triplets of the change and `noise` is [`rounding_noise_edge`]: if an update
 /// of rank k leaves, once rounded, what is seen beyond k, then no more than k is claimed.
+///
+/// Found of planted updates (3 seeds at 768×3072 and 1 at 1600×6400 with W ~ N(0, 0.02²); 1 seed at 768×3072
+/// with Student-t weights and outlier rows and columns); a cell says what was found for ranks 1, 2, 5, 50:
+///
+/// ```text
+/// ‖U‖ / ‖W‖            10 %          1 %        0.3 %        0.1 %
+/// F32            1 2 5 50     1 2 5 50     1 2 5 50     1 2 5 50
+/// F16            1 2 5 50     1 2 5 50     1 2 5 50     1 2 5 50
+/// BF16           1 2 5 50     1 2 5 50     1 2 5 50     1 2 5  3
+/// BF16, outliers 1 2 5 50     1 2 5 50     1 2 5  0        –
+/// ```
+///
+/// It ends where the values themselves are below the noise: fifty of them share the norm of one, and at 0.1 % in
+/// BF16 most elements do not move at all. There the rank is understated. With the noise bound alone, rank one
+/// in BF16 would read 6 to 13.
 ///
 /// `options.rounding_edge` is a floor for the edge. Integers are rounded to step 1. Degenerate: as
 /// [`leading_singular_values`](super::leading_singular_values).
