@@ -1,4 +1,4 @@
-//! Finds OpenBLAS for the feature `lapack`; without it the build goes on with faer.
+//! Finds `OpenBLAS` for the feature `lapack`; without it the build goes on with faer.
 //!
 //! `DIAGNOSE_BLAS=auto` (the default) takes the library where it is found, `none` does not look,
 //! `require` fails the build where it is missing. Without the feature nothing is looked for at all.
@@ -47,7 +47,7 @@ fn link(folders: &[PathBuf]) {
     println!("cargo::rustc-cfg=lapack");
 }
 
-/// Where the linker will find OpenBLAS; an empty list where it needs no telling.
+/// Where the linker will find `OpenBLAS`; an empty list where it needs no telling.
 fn openblas_folders() -> Option<Vec<PathBuf>> {
     if let Ok(library) = pkg_config::Config::new().cargo_metadata(false).probe("openblas") {
         return Some(library.link_paths);

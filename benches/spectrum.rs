@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench spectrum [--features lapack]`; prints times and their ratio.
 
+#![expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a script that times")]
+
 use std::time::Instant;
 
 use collapse_diagnostics::linalg::{

@@ -1,5 +1,10 @@
 //! An orthonormal basis that grows by blocks of eight vectors.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
+)]
+
 use super::operator::{Block, LANES, Lanes, add_scaled, keep_lanes_together};
 use super::simd::{self, Arithmetic, Kernel};
 
@@ -95,11 +100,7 @@ struct Inner<'a> {
 
 impl Kernel for Inner<'_> {
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "see `Kernel`; cut to size first"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "see `Kernel`; cut to size first")]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let length = self.a.len().min(self.b.len());
         let (a, b) = (&self.a[..length], &self.b[..length]);
@@ -126,11 +127,7 @@ struct Subtract<'a> {
 
 impl Kernel for Subtract<'_> {
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "see `Kernel`; cut to size first"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "see `Kernel`; cut to size first")]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let length = self.q.len().min(self.y.len());
         let (q, y, c) = (&self.q[..length], &mut self.y[..length], self.c);

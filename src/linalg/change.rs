@@ -81,12 +81,13 @@ pub fn spectrum_of_change(
     if search.rank(&goal) <= 1 {
         search.run(&goal).map_err(engine_error)?;
     }
-    let (several, mut explained) = (search.rank(&goal) > 1, 1);
-    while several {
+    let mut explained = 1;
+    let mut rank = search.rank(&goal);
+    while rank > 1 {
         let structure = rounded_structure(&before, after.dtype, &search, explained, options.seed)?;
         goal.rounding_edge = noise.max(SLACK * structure);
         search.run(&goal).map_err(engine_error)?;
-        let rank = search.rank(&goal);
+        rank = search.rank(&goal);
         if rank <= explained || rank >= goal.rank_cap {
             break;
         }

@@ -180,7 +180,7 @@ fn longest(block: &[[f64; LANES]]) -> f64 {
     squares.into_iter().fold(0.0, f64::max).sqrt()
 }
 
-/// Steele, Lea & Flood's SplitMix64: enough for directions that only have to be no special ones.
+/// Steele, Lea & Flood's `SplitMix64`: enough for directions that only have to be no special ones.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -3,6 +3,11 @@
 //! Every element of a product is one sum in the order of the matrix's rows or columns, so that neither the
 //! number of threads nor the size of a tile is in the result.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
+)]
+
 use rayon::prelude::*;
 
 use super::simd::{self, Arithmetic, Kernel};
@@ -143,11 +148,7 @@ impl Kernel for TileTimesBlock<'_> {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::indexing_slicing,
-    clippy::needless_range_loop,
-    reason = "see `Kernel`; lengths are cut to size first"
-)]
+#[expect(clippy::indexing_slicing, reason = "see `Kernel`; lengths are cut to size first")]
 fn rows_times_block<const ROWS: usize, A: Arithmetic>(tile: &[f64], x: &[Lanes], y: &mut [Lanes; ROWS]) {
     let mut rows: [&[f64]; ROWS] = [&[]; ROWS];
     for row in 0..ROWS {
@@ -187,11 +188,7 @@ impl Kernel for TileTransposedTimesBlock<'_> {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::indexing_slicing,
-    clippy::needless_range_loop,
-    reason = "see `Kernel`; lengths are cut to size first"
-)]
+#[expect(clippy::indexing_slicing, reason = "see `Kernel`; lengths are cut to size first")]
 fn rows_transposed_times_block<const ROWS: usize, A: Arithmetic>(
     tile: &[f64],
     y: &[Lanes; ROWS],
@@ -221,11 +218,7 @@ pub(super) fn keep_lanes_together() {
 
 /// `sums + factor · lanes`.
 #[inline(always)]
-#[expect(
-    clippy::indexing_slicing,
-    clippy::needless_range_loop,
-    reason = "see `Kernel`; the lanes are an array"
-)]
+#[expect(clippy::indexing_slicing, reason = "see `Kernel`; the lanes are an array")]
 pub(super) fn add_scaled<A: Arithmetic>(factor: f64, lanes: Lanes, mut sums: Lanes) -> Lanes {
     for lane in 0..LANES {
         sums[lane] = A::multiply_add(factor, lanes[lane], sums[lane]);

@@ -1,5 +1,10 @@
 //! What rounding to a stored dtype does to a matrix: the noise it adds, and the structure it leaves.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
+)]
+
 use rayon::prelude::*;
 
 use super::operator::{Block, LANES, RowSource};
@@ -110,7 +115,7 @@ impl Grid {
     #[inline(always)]
     fn squared_step(self, value: f64) -> f64 {
         let (doubled, offset) = (2 * self.exponent(value), 1023 + 2 * self.mantissa_bits);
-        f64::from_bits(if doubled > offset { doubled - offset } else { 0 } << 52)
+        f64::from_bits(doubled.saturating_sub(offset) << 52)
     }
 
     /// The nearest number of the grid, ties to even.
@@ -140,11 +145,7 @@ struct SquaredSteps<'a> {
 
 impl Kernel for SquaredSteps<'_> {
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "see `Kernel`; cut to size first"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "see `Kernel`; cut to size first")]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let length = self.values.len().min(self.by_col.len());
         let mut lanes = [0.0; LANES];
@@ -237,11 +238,7 @@ struct RoundRow<'a> {
 
 impl Kernel for RoundRow<'_> {
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "see `Kernel`; a piece is inside its row"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "see `Kernel`; a piece is inside its row")]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let mut first = 0;
         while first < self.row.len() {

@@ -3,6 +3,11 @@
 //! A kernel is a plain loop. It is compiled three times, for AVX-512, for AVX2 with FMA and for the
 //! baseline of the target, and the compiler vectorises each copy for its instructions.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
+)]
+
 /// A plain loop that is to be compiled for each set of vector instructions.
 pub(super) trait Kernel {
     /// Does the work, on tiles of `ROWS` rows (as many as the registers hold; never part of the result).

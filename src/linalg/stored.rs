@@ -1,5 +1,10 @@
 //! A stored matrix, or the difference of two, as rows of f64.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
+)]
+
 use std::convert::Infallible;
 
 use super::operator::RowSource;
@@ -67,11 +72,7 @@ impl<'a, const N: usize, F: Fn([u8; N]) -> f32> Widen<'a, N, F> {
 
 impl<const N: usize, F: Fn([u8; N]) -> f32> Kernel for Widen<'_, N, F> {
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "see `Kernel`; cut to size first"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "see `Kernel`; cut to size first")]
     fn run<const ROWS: usize, A: Arithmetic>(self) {
         let elements = self.bytes.as_chunks::<N>().0;
         let length = self.out.len().min(elements.len());
@@ -139,7 +140,7 @@ pub struct StoredMatrix<'a> {
 
 impl<'a> StoredMatrix<'a> {
     /// Bytes from an element on, as far as there are any.
-    fn from_element(&self, row: usize, col: usize) -> &'a [u8] {
+    fn bytes_from(&self, row: usize, col: usize) -> &'a [u8] {
         let width = self.dtype.bytes().unwrap_or(0);
         self.bytes.get((row * self.cols + col) * width..).unwrap_or(&[])
     }
@@ -157,7 +158,7 @@ impl RowSource for StoredMatrix<'_> {
     }
 
     fn fill(&self, row: usize, first_col: usize, out: &mut [f64]) -> Result<(), Infallible> {
-        widen(self.dtype, self.from_element(row, first_col), out);
+        widen(self.dtype, self.bytes_from(row, first_col), out);
         Ok(())
     }
 }
@@ -183,15 +184,15 @@ impl RowSource for StoredDelta<'_> {
     }
 
     fn fill(&self, row: usize, first_col: usize, out: &mut [f64]) -> Result<(), Infallible> {
-        let before = (self.before.dtype, self.before.from_element(row, first_col));
-        let after = (self.after.dtype, self.after.from_element(row, first_col));
+        let before = (self.before.dtype, self.before.bytes_from(row, first_col));
+        let after = (self.after.dtype, self.after.bytes_from(row, first_col));
         difference(before, after, out);
         Ok(())
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "tests index what they made")]
+#[expect(clippy::float_cmp, reason = "exact values are meant")]
 mod tests {
     use super::*;
 

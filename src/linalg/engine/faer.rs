@@ -4,7 +4,7 @@ use ::faer::diag::{Diag, DiagMut};
 use ::faer::dyn_stack::{MemBuffer, MemStack};
 use ::faer::linalg::solvers::{Llt, LltError, Solve as _};
 use ::faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
-use ::faer::{Mat, MatMut, MatRef, Par, Side, get_global_parallelism};
+use ::faer::{Mat, MatMut, MatRef, Par, Side, Spec, get_global_parallelism};
 use ndarray::ShapeBuilder as _;
 
 use super::{EngineError, Svd};
@@ -40,10 +40,10 @@ fn decompose(
     let par = if a.len() <= SEQUENTIAL_ELEMENTS { Par::Seq } else { get_global_parallelism() };
     let wanted = if vectors.is_some() { ComputeSvdVectors::Thin } else { ComputeSvdVectors::No };
     let (u, v) = vectors.unzip();
-    let scratch = svd_scratch::<f64>(rows, cols, wanted, wanted, par, Default::default());
+    let scratch = svd_scratch::<f64>(rows, cols, wanted, wanted, par, Spec::default());
     let mut memory = MemBuffer::new(scratch);
     let matrix = from_ndarray(a);
-    svd(matrix.as_ref(), s, u, v, par, MemStack::new(&mut memory), Default::default())
+    svd(matrix.as_ref(), s, u, v, par, MemStack::new(&mut memory), Spec::default())
         .map_err(|_| EngineError::NotConverged { rows, cols })
 }
 

@@ -1,4 +1,4 @@
-//! LAPACK, as ndarray-linalg calls it and OpenBLAS brings it.
+//! LAPACK, as ndarray-linalg calls it and `OpenBLAS` brings it.
 
 use lax::error::Error as LapackError;
 use ndarray::{Axis, OwnedRepr};

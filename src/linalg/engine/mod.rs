@@ -1,7 +1,7 @@
 //! Dense factorisations in f64 by one of two engines: faer, or LAPACK through ndarray-linalg.
 //!
 //! faer is always compiled and is what a build without system libraries uses. The feature `lapack`, where
-//! the build found OpenBLAS, puts LAPACK in its place; the tests then hold the two to each other.
+//! the build found `OpenBLAS`, puts LAPACK in its place; the tests then hold the two to each other.
 
 use crate::tensor::Matrix;
 

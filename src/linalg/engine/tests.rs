@@ -144,6 +144,17 @@ fn a_right_hand_side_that_does_not_fit_names_both_shapes() {
     assert_eq!(error.to_string(), "right-hand side is 2 × 5, the matrix is 3 × 3");
 }
 
+#[test]
+fn no_bit_of_faer_depends_on_the_number_of_threads() {
+    let (a, rhs) = (random(700, 600, 15), random(600, 9, 16));
+    let gram = a.t().dot(&a);
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| (faer::thin_svd(&a).unwrap().u, faer::Factor::new(&gram).unwrap().solve(&rhs).unwrap()))
+    };
+    assert!(with(1) == with(2) && with(1) == with(5));
+}
+
 #[cfg(lapack)]
 #[test]
 fn both_engines_find_the_same_singular_values() {

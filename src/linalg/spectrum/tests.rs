@@ -1,6 +1,7 @@
 //! Block Lanczos against full decompositions and planted spectra.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(clippy::float_cmp, reason = "exact values are meant")]
 
 use super::*;
 use crate::tensor::Matrix;
