@@ -2,9 +2,12 @@
 
 use ::faer::diag::{Diag, DiagMut};
 use ::faer::dyn_stack::{MemBuffer, MemStack};
-use ::faer::linalg::solvers::{Llt, LltError, Solve as _};
+use ::faer::linalg::cholesky::llt::factor::{
+    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
+use ::faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
 use ::faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
-use ::faer::{Mat, MatMut, MatRef, Par, Side, Spec, get_global_parallelism};
+use ::faer::{Mat, MatMut, MatRef, Par, Spec};
 use ndarray::ShapeBuilder as _;
 
 use super::{EngineError, Svd};
@@ -12,6 +15,13 @@ use crate::tensor::Matrix;
 
 /// Up to this many elements one thread is faster than waiting for others.
 const SEQUENTIAL_ELEMENTS: usize = 512 * 512;
+/// Parts that a larger problem is cut into. The cut is in the last bits of the result, so it is fixed and
+/// does not follow the number of threads.
+const PARTS: usize = 8;
+
+fn parallelism(elements: usize) -> Par {
+    if elements <= SEQUENTIAL_ELEMENTS { Par::Seq } else { Par::rayon(PARTS) }
+}
 
 pub(super) fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
     let mut s = Diag::zeros(a.nrows().min(a.ncols()));
@@ -37,7 +47,7 @@ fn decompose(
     vectors: Option<(MatMut<'_, f64>, MatMut<'_, f64>)>,
 ) -> Result<(), EngineError> {
     let (rows, cols) = a.dim();
-    let par = if a.len() <= SEQUENTIAL_ELEMENTS { Par::Seq } else { get_global_parallelism() };
+    let par = parallelism(a.len());
     let wanted = if vectors.is_some() { ComputeSvdVectors::Thin } else { ComputeSvdVectors::No };
     let (u, v) = vectors.unzip();
     let scratch = svd_scratch::<f64>(rows, cols, wanted, wanted, par, Spec::default());
@@ -47,20 +57,29 @@ fn decompose(
         .map_err(|_| EngineError::NotConverged { rows, cols })
 }
 
-pub(super) struct Factor(Llt<f64>);
+pub(super) struct Factor(Mat<f64>);
 
 impl Factor {
     pub(super) fn new(a: &Matrix) -> Result<Self, EngineError> {
-        let LltError::NonPositivePivot { index } = match from_ndarray(a).llt(Side::Lower) {
-            Ok(factor) => return Ok(Self(factor)),
-            Err(error) => error,
-        };
-        Err(EngineError::NotPositiveDefinite { pivot: index })
+        let mut lower = from_ndarray(a);
+        let par = parallelism(a.len());
+        let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(a.nrows(), par, Spec::default()));
+        let stack = MemStack::new(&mut memory);
+        match cholesky_in_place(lower.as_mut(), LltRegularization::default(), par, stack, Spec::default()) {
+            Ok(_) => Ok(Self(lower)),
+            Err(LltError::NonPositivePivot { index }) => {
+                Err(EngineError::NotPositiveDefinite { pivot: index })
+            }
+        }
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "one signature for both engines")]
     pub(super) fn solve(&self, rhs: &Matrix) -> Result<Matrix, EngineError> {
-        Ok(to_ndarray(self.0.solve(from_ndarray(rhs)).as_ref()))
+        let mut solution = from_ndarray(rhs);
+        let par = parallelism(self.0.nrows() * self.0.ncols());
+        let mut memory = MemBuffer::new(solve_in_place_scratch::<f64>(self.0.nrows(), rhs.ncols(), par));
+        solve_in_place(self.0.as_ref(), solution.as_mut(), par, MemStack::new(&mut memory));
+        Ok(to_ndarray(solution.as_ref()))
     }
 }
 
