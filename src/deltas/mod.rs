@@ -2,6 +2,8 @@
 //!
 //! Invariant: no editing method's code is known here, and no file is opened.
 
+mod compare;
 mod outcome;
 
+pub use compare::*;
 pub use outcome::*;

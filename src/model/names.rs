@@ -1,7 +1,8 @@
 //! From a tensor's name to its layer, its module and the way its matrix is stored.
 
 /// Prefixes that tools put before the names of one and the same tensor.
-pub const KNOWN_PREFIXES: [&str; 5] = ["transformer.", "model.", "module.", "_orig_mod.", "base_model.model."];
+pub const KNOWN_PREFIXES: [&str; 5] =
+    ["transformer.", "model.", "module.", "_orig_mod.", "base_model.model."];
 
 /// Which axis of a stored matrix runs over the keys (the inputs).
 ///

@@ -14,7 +14,9 @@ pub fn decode(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
         Dtype::F64 => each(bytes, out, f64::from_le_bytes),
         Dtype::F32 => each(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
         Dtype::F16 => each(bytes, out, |b| f16::from_le_bytes(b).to_f64()),
-        Dtype::BF16 => each(bytes, out, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
+        Dtype::BF16 => {
+            each(bytes, out, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)))
+        }
         Dtype::F8_E4M3 => each(bytes, out, |[b]| f64::from(f8_e4m3_to_f32(b))),
         Dtype::F8_E5M2 => each(bytes, out, |[b]| f64::from(f8_e5m2_to_f32(b))),
         Dtype::BOOL => each(bytes, out, |[b]| f64::from(u8::from(b != 0))),
