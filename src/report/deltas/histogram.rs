@@ -36,9 +36,7 @@ pub(super) fn lines(name: &str, histogram: &Histogram, width: usize) -> Vec<Stri
 
 fn counts(changed: u64, total: u64, nonfinite: u64) -> String {
     let [changed, total, nonfinite] = [changed, total, nonfinite].map(count);
-    format!(
-        "{changed} of {total} elements changed, {nonfinite} of them to or from a value that is not finite"
-    )
+    format!("{changed} of {total} elements changed, {nonfinite} not finite")
 }
 
 /// Lower edge and count of each bar: equal steps of the logarithm, the finest power of two of an octave that fits.

@@ -53,10 +53,7 @@ fn verdict(deltas: &Deltas, out: &mut dyn Write) -> io::Result<()> {
     for reason in &deltas.verdict.reasons {
         writeln!(out, "- {}", prose(reason))?;
     }
-    if deltas.verdict.level != Level::Identical {
-        writeln!(out, "- {}", prose(&overview::calibration(deltas)))?;
-    }
-    writeln!(out)
+    if deltas.verdict.reasons.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 fn most_changed(deltas: &Deltas, top: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::words;
-use crate::deltas::{Deltas, Level, Side, Status, Summary};
+use crate::deltas::{Calibration, Deltas, Level, Side, Status, Summary};
 use crate::report::number::{bytes, count, counted, significant};
 use crate::report::text;
 use crate::tensor::{Dtype, Printable};
@@ -35,10 +35,8 @@ pub(super) fn headline(deltas: &Deltas) -> String {
 }
 
 /// What the thresholds of the verdict rest on.
-pub(super) fn calibration(deltas: &Deltas) -> String {
-    let calibration = &deltas.verdict.calibration;
-    let status = if calibration.calibrated { "calibrated" } else { "heuristic" };
-    format!("thresholds are {status}: {}", Printable(&calibration.basis))
+fn calibration(Calibration { calibrated, basis }: &Calibration) -> String {
+    format!("{}: {}", if *calibrated { "calibrated" } else { "heuristic" }, Printable(basis))
 }
 
 /// Everything but the verdict, the expectations and the tensors one by one.
@@ -47,6 +45,7 @@ pub(super) fn facts(deltas: &Deltas) -> Vec<Fact> {
     if deltas.summary.tensors_changed > 0 {
         facts.push(("signature", words::signature(&deltas.signature)));
         facts.extend(deltas.signature.reasons.iter().map(|reason| ("", Printable(reason).to_string())));
+        facts.push(("thresholds", calibration(&deltas.verdict.calibration)));
     }
     facts.push(("before", side(&deltas.before)));
     facts.push(("after", side(&deltas.after)));
@@ -58,18 +57,15 @@ pub(super) fn facts(deltas: &Deltas) -> Vec<Fact> {
 }
 
 fn side(side: &Side) -> String {
-    format!(
-        "{}: {}, {} parameters, {} in {}",
-        Printable(&side.path.to_string_lossy()),
-        counted(side.tensors, "tensor"),
-        count(side.parameters),
-        bytes(side.bytes),
-        counted(side.files, "file"),
-    )
+    let path = side.path.to_string_lossy();
+    let tensors = counted(side.tensors, "tensor");
+    let files = if side.files == 1 { String::new() } else { format!(", {}", counted(side.files, "file")) };
+    let (parameters, size) = (count(side.parameters), bytes(side.bytes));
+    format!("{}: {tensors}, {parameters} parameters, {size}{files}", Printable(&path))
 }
 
 fn hashes(deltas: &Deltas) -> Vec<Fact> {
-    let sides = [("sha256 −", &deltas.before), ("sha256 +", &deltas.after)];
+    let sides = [("hash before", &deltas.before), ("hash after", &deltas.after)];
     let listed = sides.into_iter().filter(|(_, side)| !side.sha256.is_empty());
     listed
         .map(|(label, side)| {
@@ -94,7 +90,7 @@ fn size_of_change(summary: &Summary) -> Vec<Fact> {
     if summary.tensors_changed > 0 {
         let [ratio, delta, before] =
             [summary.relative_delta, summary.delta_norm, summary.before_norm].map(|x| significant(x, 4));
-        facts.push(("relative Δ", format!("{ratio} = ‖Δ‖ {delta} over ‖W‖ {before}")));
+        facts.push(("relative Δ", format!("{ratio} (‖Δ‖ {delta} / ‖W‖ {before})")));
     }
     if summary.new_nonfinite > 0 {
         let elements = count(summary.new_nonfinite);

@@ -65,7 +65,7 @@ pub(super) fn most_changed(deltas: &Deltas, top: usize) -> (Vec<&TensorDelta>, u
 pub(super) fn leftovers(deltas: &Deltas, more: usize) -> String {
     let identical = format!("{} identical", count(deltas.summary.tensors_identical as u64));
     match more {
-        0 => format!("all that changed; {identical}"),
+        0 => identical,
         _ => format!("{} more changed, {identical}: use --top or --format json", count(more as u64)),
     }
 }

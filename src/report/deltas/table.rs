@@ -17,6 +17,8 @@ use crate::tensor::Printable;
 const LABEL: usize = 12;
 /// The narrowest page that is laid out; a narrower terminal wraps by itself.
 const NARROWEST: usize = 40;
+/// The widest that sentences run, and bars: only the table of tensors gains from more.
+const PROSE: usize = 110;
 
 /// Writes the report; no line of it is wider than the page.
 pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write) -> io::Result<()> {
@@ -27,7 +29,7 @@ pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write)
     most_changed(report.deltas, page, out)?;
     if let Some((name, histogram)) = report.histogram {
         writeln!(out)?;
-        for line in histogram::lines(name, histogram, page.width) {
+        for line in histogram::lines(name, histogram, prose_width(page)) {
             writeln!(out, "{line}")?;
         }
     }
@@ -40,14 +42,11 @@ fn verdict(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> 
         Level::Suspect => Tone::Warn,
         Level::Collapsed | Level::Invalid => Tone::Bad,
     };
-    for line in text::wrap(&overview::headline(deltas), page.width) {
+    for line in text::wrap(&overview::headline(deltas), prose_width(page)) {
         writeln!(out, "{}", page.paint.paint(tone, &line))?;
     }
     for reason in &deltas.verdict.reasons {
         paragraph("  • ", &Printable(reason).to_string(), page, None, out)?;
-    }
-    if deltas.verdict.level != Level::Identical {
-        paragraph("    ", &overview::calibration(deltas), page, Some(Tone::Faint), out)?;
     }
     writeln!(out)
 }
@@ -56,7 +55,7 @@ fn expectations(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result
     for expectation in &deltas.expectations {
         let (mark, tone) = if expectation.held { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
         let sentence = format!("{}: {}", Printable(&expectation.expect), Printable(&expectation.found));
-        let lines = text::wrap(&sentence, page.width - 4);
+        let lines = text::wrap(&sentence, prose_width(page) - 4);
         for (i, line) in lines.iter().enumerate() {
             let mark = if i == 0 { page.paint.paint(tone, mark) } else { " ".to_owned() };
             writeln!(out, "  {mark} {line}")?;
@@ -67,7 +66,7 @@ fn expectations(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result
 
 fn facts(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> {
     for (label, value) in overview::facts(deltas) {
-        for (i, line) in text::wrap(&value, page.width - LABEL).iter().enumerate() {
+        for (i, line) in text::wrap(&value, prose_width(page) - LABEL).iter().enumerate() {
             let label = format!("{:LABEL$}", if i == 0 { label } else { "" });
             writeln!(out, "{}{line}", page.paint.paint(Tone::Faint, &label))?;
         }
@@ -82,7 +81,7 @@ fn most_changed(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result
     }
     if !rows.is_empty() {
         let layout = ranking::layout(&rows, page.width);
-        let dtype = layout.shared_dtype.as_ref().map(|dtype| format!(", {dtype}")).unwrap_or_default();
+        let dtype = layout.shared_dtype.as_ref().map(|dtype| format!(" ({dtype})")).unwrap_or_default();
         let title = format!("Most changed tensors{dtype}");
         writeln!(out, "\n{}", page.paint.paint(Tone::Strong, &title))?;
         for line in table(&rows, &layout, page).lines() {
@@ -94,7 +93,8 @@ fn most_changed(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result
 }
 
 fn table(rows: &[&TensorDelta], layout: &Layout, page: &Page) -> Table {
-    let gap = u16::try_from(GAP).unwrap_or(u16::MAX);
+    // The table itself keeps one column between two, for the line that is not drawn.
+    let padding = u16::try_from(GAP.saturating_sub(1)).unwrap_or(u16::MAX);
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     if page.paint.colour {
@@ -109,7 +109,7 @@ fn table(rows: &[&TensorDelta], layout: &Layout, page: &Page) -> Table {
         table.add_row([name].into_iter().chain(layout.columns.iter().map(|column| (column.cell)(tensor))));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if i == 0 { 0 } else { gap }, 0));
+        column.set_padding((if i == 0 { 0 } else { padding }, 0));
         if i > 0 && layout.columns.get(i - 1).is_some_and(|column| column.right_aligned) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -134,6 +134,10 @@ fn skipped_spectra(rows: &[&TensorDelta], page: &Page, out: &mut dyn Write) -> i
     Ok(())
 }
 
+fn prose_width(page: &Page) -> usize {
+    page.width.min(PROSE)
+}
+
 /// A wrapped sentence behind a bullet; its further lines are indented by the bullet's width.
 fn paragraph(
     bullet: &str,
@@ -143,7 +147,7 @@ fn paragraph(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let indent = text::width(bullet);
-    for (i, line) in text::wrap(sentence, page.width - indent).iter().enumerate() {
+    for (i, line) in text::wrap(sentence, prose_width(page) - indent).iter().enumerate() {
         let line = tone.map_or_else(|| line.clone(), |tone| page.paint.paint(tone, line));
         let start = if i == 0 { bullet.to_owned() } else { " ".repeat(indent) };
         writeln!(out, "{start}{line}")?;

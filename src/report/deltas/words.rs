@@ -24,7 +24,7 @@ pub(super) const fn level_meaning(level: Level) -> &'static str {
         Level::Healthy => "a change of the size that healthy edits have",
         Level::Suspect => "larger than healthy edits, or a change nobody asked for",
         Level::Collapsed => "a change of the size that destroyed models have",
-        Level::Invalid => "new values that are no numbers: the model cannot compute",
+        Level::Invalid => "new NaN or infinite values: the model cannot compute",
     }
 }
 
