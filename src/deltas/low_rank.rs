@@ -1,6 +1,8 @@
 //! What a change of low rank says about its editor: one edit, a batch over layers, or an adapter.
 
-use super::wording::{counted, figure, percent};
+use std::collections::BTreeSet;
+
+use super::wording::{counted, figure, listed, percent};
 use super::{SignatureKind, Spectrum, TensorDelta};
 use crate::model::MatrixKind;
 use crate::tensor::Printable;
@@ -29,7 +31,7 @@ pub(super) fn low_rank(low: &[Low<'_>]) -> (SignatureKind, Option<usize>, Vec<St
     }
     let layers = layers_of(low.iter().map(|(tensor, _)| *tensor));
     match same_down_projection(low) {
-        Some(module) if consecutive(&layers) && layers.len() == low.len() && layers.len() <= MEMIT_LAYERS => {
+        Some(module) if consecutive(&layers) && layers.len() <= MEMIT_LAYERS => {
             (SignatureKind::LowRank, Some(median_rank(low)), consecutive_layers(low, module, &layers))
         }
         Some(module) => (SignatureKind::LowRank, None, vec![scattered_layers(low, module, &layers)]),
@@ -67,19 +69,22 @@ fn scattered_layers(low: &[Low<'_>], module: &str, layers: &[u32]) -> String {
     )
 }
 
-/// The reason for low rank in several modules.
+/// The reason for low rank in other modules than the MLP's down projection, or in several.
 fn several_modules(low: &[Low<'_>], layers: &[u32]) -> String {
     let (count, ranks) = (low.len(), rank_range(low));
-    if low.iter().all(|(tensor, _)| tensor.role.is_none()) {
+    let modules: BTreeSet<&str> =
+        low.iter().filter_map(|(tensor, _)| Some(tensor.role.as_ref()?.module.as_str())).collect();
+    if modules.is_empty() {
         return format!(
             "{count} matrices changed with {ranks}, and their names belong to no known family: whether this is the \
              MEMIT family or a merged adapter (LoRA) cannot be told"
         );
     }
     format!(
-        "{count} matrices of several modules changed with {ranks}, layers {}: merged adapters (LoRA) leave this, or a \
-         learned editor (MEND); ROME and MEMIT write to the down projection of the MLP alone",
+        "{count} matrices changed with {ranks}, layers {}, modules {}: merged adapters (LoRA) leave this, or a learned \
+         editor (MEND); ROME and MEMIT write to one module alone, the down projection of the MLP",
         span(layers),
+        listed(modules),
     )
 }
 

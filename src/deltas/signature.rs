@@ -281,6 +281,8 @@ mod tests {
                 spectrum.top_energy = 0.97;
             })
         };
+        let one = down(4).with_spectrum(|spectrum| spectrum.numerical_rank_is_lower_bound = true);
+        assert_kind(&[one], SignatureKind::LowRank, "has rank at least 1 above");
         let found =
             assert_kind(&[capped(4), capped(5)], SignatureKind::LowRank, "the median rank of at least 64");
         assert_eq!(found.estimated_edits, Some(64));
@@ -297,10 +299,19 @@ mod tests {
         let found = assert_kind(
             &tensors,
             SignatureKind::LowRank,
-            "12 matrices of several modules changed with rank 8",
+            "12 matrices changed with rank 8, layers 0–3, modules mlp.down_proj, self_attn.q_proj, self_attn.v_proj: merged",
         );
         assert!(found.reasons.iter().any(|reason| reason.contains("LoRA")));
         assert_eq!((found.layers, found.estimated_edits), (vec![0, 1, 2, 3], None));
+    }
+
+    #[test]
+    fn one_module_that_is_no_down_projection_is_not_the_memit_family() {
+        let queries =
+            [4, 5, 6].map(|layer| changed(&format!("model.layers.{layer}.self_attn.q_proj.weight")));
+        let found =
+            assert_kind(&queries, SignatureKind::LowRank, "modules self_attn.q_proj: merged adapters");
+        assert_eq!(found.estimated_edits, None);
     }
 
     #[test]
@@ -317,7 +328,7 @@ mod tests {
             "encoder.block.3.layer.1.DenseReluDense.wo.weight",
             "decoder.block.4.layer.2.DenseReluDense.wo.weight",
         ];
-        assert_kind(&t5.map(changed), SignatureKind::LowRank, "several modules");
+        assert_kind(&t5.map(changed), SignatureKind::LowRank, "encoder.layer.1.DenseReluDense.wo: merged");
     }
 
     #[test]
