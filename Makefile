@@ -1,0 +1,56 @@
+# The only commands a person needs. `make` alone lists them.
+
+DIAGNOSE := cargo run --release --locked --quiet --bin diagnose --
+ORACLE := fixtures/oracle
+FUZZ_SECONDS ?= 600
+
+.PHONY: help demo test check bench fuzz
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## build, then compare a small model with three edits of it: one healthy, one fatal, one cured
+	@.ci/setup compiler
+	cargo build --release --locked
+	@printf '\n%s\n%s\n\n' '1. A healthy edit: ROME rewrites one fact.' \
+		'   The model reads held-out text nearly as well as before (perplexity 2.85 before, 3.07 after).'
+	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-rome-normal.safetensors
+	@printf '\n%s\n%s\n\n' '2. The same method on a fact whose subject is the first token: the edit landed, and the model is gone (perplexity 2,885).' \
+		'   No text was generated to find out; the weights tell.'
+	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-rome-collapse.safetensors
+	@printf '\n%s\n\n' '3. The cure: the same fact with C-ROME, which uses one key in both places (perplexity 2.87).'
+	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-c-rome-collapse.safetensors
+
+test: ## every test, and again on the system's LAPACK where OpenBLAS is found
+	@.ci/setup compiler lapack
+	cargo test --locked
+	@if pkg-config --exists openblas 2>/dev/null; then \
+		echo 'the same with --features lapack, on OpenBLAS '"$$(pkg-config --modversion openblas)"; \
+		DIAGNOSE_BLAS=require cargo test --locked --features lapack; \
+	else \
+		echo 'SKIPPED: the tests with --features lapack, because pkg-config finds no OpenBLAS'; \
+	fi
+
+check: ## format, lints with every set of features, documentation, and the rules of ARCHITECTURE.md
+	@.ci/setup compiler lints lapack
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features lapack -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	cargo test --locked --test tests tidy::
+
+bench: ## our benchmarks, then ours beside torch, NumPy and LAPACK (needs benches/peers/requirements.txt in .venv)
+	@.ci/setup compiler
+	cargo bench --locked
+	cargo build --release --locked
+	benches/peers/compare.sh
+	benches/peers/growth.sh
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (600)
+	@.ci/setup compiler fuzz
+	@targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done

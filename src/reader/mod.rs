@@ -1,0 +1,29 @@
+//! Opens every input: safetensors in one file, sharded by an index, in a directory or in a hub cache.
+//!
+//! Invariant: no bytes make anything here panic, and no other room opens an input file. Sizes are capped
+//! before they are believed, arithmetic on them is checked, and pickles are refused, because reading one
+//! can run code. A further format is one more file here and its line below.
+
+mod checkpoint;
+mod error;
+mod fault_guard;
+mod hash;
+mod header;
+mod header_error;
+mod hub;
+mod index;
+mod json;
+mod limits;
+mod location;
+mod mapping;
+mod sniff;
+mod source;
+
+pub use checkpoint::Checkpoint;
+pub use error::ReadError;
+pub use hash::sha256;
+pub use header::{Header, parse_header};
+pub use header_error::HeaderError;
+pub use index::{Index, IndexError, parse_index};
+pub use limits::{IoMode, Limits};
+pub use source::SourceFile;

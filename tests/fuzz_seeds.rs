@@ -1,0 +1,92 @@
+//! The seeds under `fuzz/seeds/` are made here from the corpus; `BLESS=1` writes them anew.
+
+#![expect(clippy::unwrap_used, reason = "tests take apart what they made")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::corpus::{disputed, entry, file, well_formed};
+
+/// Longest seed: short ones are mutated best, and the repository stays small.
+const LONGEST: usize = 256;
+
+/// Every seed by its path under `fuzz/seeds/`; malformed files are one mutation away from these.
+fn seeds() -> BTreeMap<String, Vec<u8>> {
+    let headers = well_formed()
+        .into_iter()
+        .chain(disputed().into_iter().map(|(name, _, bytes)| (name.to_owned(), bytes)));
+    let headers = headers.map(|(name, bytes)| (format!("header/{}", slug(&name)), bytes));
+    let all = headers.chain(indices()).chain(pairs());
+    all.filter(|(_, bytes)| bytes.len() <= LONGEST).collect()
+}
+
+fn slug(name: &str) -> String {
+    name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+}
+
+fn indices() -> impl Iterator<Item = (String, Vec<u8>)> {
+    [
+        ("sound", r#"{"metadata":{"total_size":8},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#),
+        ("empty", r#"{"weight_map":{}}"#),
+        ("twice", r#"{"weight_map":{"a":"1","a":"2"}}"#),
+        ("upwards", r#"{"weight_map":{"a":"../1"}}"#),
+        ("escaped", r#"{"weight_map":{"\u0061\ud83d\ude00":"\u002e\u002e"}}"#),
+    ]
+    .into_iter()
+    .map(|(name, json)| (format!("index/{name}"), json.as_bytes().to_vec()))
+}
+
+/// Inputs of the target `deltas`: the first file's length in two bytes, then both files.
+fn pairs() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let w = |dtype: &str, shape: &str, data: &[u8]| holding("w", dtype, shape, data);
+    let ones = [0x80, 0x3f].repeat(4);
+    let nan = [0x80, 0x3f, 0xc0, 0x7f, 0x80, 0x3f, 0x80, 0x3f];
+    [
+        ("identical", w("BF16", "[2,2]", &ones), w("BF16", "[2,2]", &ones)),
+        ("changed", w("BF16", "[2,2]", &ones), w("BF16", "[2,2]", &[0; 8])),
+        ("new-nan", w("BF16", "[2,2]", &ones), w("BF16", "[2,2]", &nan)),
+        ("changed-f32", w("F32", "[1,2]", &ones), w("F32", "[1,2]", &[0x40; 8])),
+        ("changed-packed", w("F4", "[4,4]", &ones), w("F4", "[4,4]", &[0x40; 8])),
+        ("reshaped", w("BF16", "[2,2]", &ones), w("BF16", "[4]", &ones)),
+        ("retyped", w("BF16", "[2,2]", &ones), w("F16", "[2,2]", &ones)),
+        ("prefixed", holding("h.0.w", "I8", "[8]", &ones), holding("transformer.h.0.w", "I8", "[8]", &ones)),
+        ("nothing", file("{}", 0), file("{}", 0)),
+    ]
+    .into_iter()
+    .map(|(name, before, after)| {
+        let length = u16::try_from(before.len()).unwrap().to_le_bytes();
+        (format!("deltas/{name}"), [&length[..], &before, &after].concat())
+    })
+}
+
+fn holding(name: &str, dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = file(&format!("{{{}}}", entry(name, dtype, shape, 0, data.len() as u64)), 0);
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn the_committed_seeds_are_those_of_the_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    if std::env::var_os("BLESS").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        for (name, bytes) in seeds() {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    if !folder.exists() {
+        return; // The published package leaves fuzz/ out.
+    }
+    let mut committed = BTreeMap::new();
+    for target in ["header", "index", "deltas"] {
+        for seed in fs::read_dir(folder.join(target)).unwrap() {
+            let path = seed.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            committed.insert(format!("{target}/{name}"), fs::read(&path).unwrap());
+        }
+    }
+    assert!(committed == seeds(), "run BLESS=1 cargo test --test tests fuzz_seeds and commit fuzz/seeds");
+}
