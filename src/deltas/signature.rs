@@ -70,7 +70,7 @@ fn decide(sorted: &Sorted<'_>, changed: usize) -> (SignatureKind, Option<usize>,
     ];
     let most = votes.into_iter().filter(|vote| vote.1 > 0).max_by_key(|vote| vote.1);
     match most.map(|vote| vote.0) {
-        Some(SignatureKind::LowRank) => low_rank(&sorted.low),
+        Some(SignatureKind::LowRank) => low_rank(&sorted.low, &sorted.unknown),
         Some(SignatureKind::Sparse) => (SignatureKind::Sparse, None, sparse(&sorted.sparse)),
         Some(SignatureKind::Bounded) => (SignatureKind::Bounded, None, bounded(&sorted.bounded)),
         Some(_) => (SignatureKind::Dense, None, dense(&sorted.dense)),
@@ -312,6 +312,26 @@ mod tests {
         let found =
             assert_kind(&queries, SignatureKind::LowRank, "modules self_attn.q_proj: merged adapters");
         assert_eq!(found.estimated_edits, None);
+    }
+
+    #[test]
+    fn matrices_whose_rank_was_not_computed_still_count_by_their_place() {
+        let unmeasured = |name: &str| TensorDelta {
+            spectrum: SpectrumOutcome::Skipped("only the most changed matrices were asked for".into()),
+            ..changed(name)
+        };
+        // Measured alone, these two would be the MEMIT family, and one of them the ROME family.
+        let queries = [unmeasured("model.layers.4.self_attn.q_proj.weight"), down(4), down(5)];
+        assert_kind(
+            &queries,
+            SignatureKind::LowRank,
+            "modules mlp.down_proj, self_attn.q_proj: merged adapters",
+        );
+        let found =
+            assert_kind(&queries[..2], SignatureKind::LowRank, "1 tensor changed and could not be judged");
+        assert_eq!(found.estimated_edits, None);
+        let elsewhere = [down(4), unmeasured("model.layers.9.mlp.down_proj.weight")];
+        assert_kind(&elsewhere, SignatureKind::LowRank, "layers not in a row");
     }
 
     #[test]
