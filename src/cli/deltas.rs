@@ -4,18 +4,15 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use rayon::prelude::*;
 
 use super::args::{DeltasArgs, FailOn, Spectrum};
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{exit, output};
 use crate::deltas::{self, Deltas, DeltasError, Level, Plan, Receipt, SpectrumPlan};
-use crate::reader::Checkpoint;
+use crate::reader::{Checkpoint, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
-
-/// Singular values of each spectrum where none are asked for by number.
-const SINGULAR_VALUES: usize = 8;
 
 /// Compares and reports; the exit code says whether the checks hold.
 pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure> {
@@ -23,18 +20,21 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     if args.histogram.is_some() && format == Format::Csv {
         return Err(Failure::new("usage", "--histogram has no place in csv").hint("use another --format"));
     }
-    let plan = plan(args)?;
     settings.computes_on_cpu("deltas")?;
     let (before, after) = (open(&args.before, settings)?, open(&args.after, settings)?);
     let started = Instant::now();
-    let deltas = deltas::compare(&before, &after, &plan, &settings.narrator()).map_err(incomparable)?;
+    let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
+    let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
         tell(&speed(&deltas, started));
     }
-    let histogram =
-        args.histogram.as_deref().map(|name| deltas::histogram(&before, &after, name).map(|h| (name, h)));
+    if args.hash {
+        deltas.before.sha256 = hashes(&before)?;
+        deltas.after.sha256 = hashes(&after)?;
+    }
+    let histogram = args.histogram.as_ref().map(|name| deltas::histogram(&before, &after, name));
     let histogram = histogram.transpose().map_err(incomparable)?;
-    let report = DeltasReport { deltas: &deltas, histogram: histogram.as_ref().map(|(name, h)| (*name, h)) };
+    let report = DeltasReport { deltas: &deltas, histogram: histogram.as_ref() };
     let page = settings.page(args.top);
     output::write(settings.output.as_deref(), |out| report.write(format, &page, out))?;
     let failed = failed_checks(&deltas, args.fail_on);
@@ -47,56 +47,53 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
 }
 
 fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
-    Checkpoint::open(path, &settings.limits, settings.io).map_err(|error| {
-        let failure = Failure::new(error.kind(), &error).at(error.path().unwrap_or(path));
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })
+    Checkpoint::open(path, &settings.limits, settings.io).map_err(unreadable)
 }
 
-fn incomparable(error: DeltasError) -> Failure {
-    Failure::new("deltas", error)
+fn unreadable(error: ReadError) -> Failure {
+    let mut failure = Failure::new(error.kind(), &error);
+    if let Some(path) = error.path() {
+        failure = failure.at(path);
+    }
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
-/// The plan as meant. Globs are checked here, before any file is opened.
-fn plan(args: &DeltasArgs) -> Result<Plan, Failure> {
-    globs("--expect", &args.expect)?;
-    Ok(Plan {
-        only: globs("--only", &args.only)?,
+fn incomparable(error: DeltasError<ReadError>) -> Failure {
+    match error {
+        DeltasError::Read(error) => unreadable(error),
+        DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),
+        DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
+        DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),
+    }
+}
+
+/// The plan as meant.
+fn plan(args: &DeltasArgs) -> Plan {
+    Plan {
+        only: args.only.clone(),
         spectrum: match args.spectrum {
-            None => SpectrumPlan::Leading { k: SINGULAR_VALUES, all: false },
-            Some(Spectrum::Leading(k)) => SpectrumPlan::Leading { k, all: true },
-            Some(Spectrum::None) => SpectrumPlan::None,
+            None => SpectrumPlan::default(),
+            Some(Spectrum::Leading(k)) => SpectrumPlan::Every(k),
+            Some(Spectrum::None) => SpectrumPlan::Skip,
         },
         norms: args.norms,
-        hash: args.hash,
-        expectations: Receipt {
+        receipt: Receipt {
             expect: args.expect.clone(),
             expect_rank: args.expect_rank,
             forbid_others: args.forbid_others,
             expect_changed: args.expect_changed,
             expect_identical: args.expect_identical,
         },
-    })
+    }
 }
 
-/// A set of globs, or `None` where there are none.
-fn globs(flag: &str, patterns: &[String]) -> Result<Option<GlobSet>, Failure> {
-    let unclear = |error: globset::Error| {
-        let pattern = error.glob().unwrap_or_default();
-        Failure::new("usage", format!("{flag} '{pattern}' is no pattern: {}", error.kind()))
-            .hint("* stands for any text, ? for one character, [a-z] for one of a set, {a,b} for either")
-    };
-    if patterns.is_empty() {
-        return Ok(None);
-    }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        set.add(Glob::new(pattern).map_err(unclear)?);
-    }
-    set.build().map(Some).map_err(unclear)
+/// Name and SHA-256 of each file.
+fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Failure> {
+    let hashes = checkpoint.files().par_iter().map(|file| Ok((file.name(), sha256(file)?)));
+    hashes.collect::<Result<_, _>>().map_err(unreadable)
 }
 
 /// The checks that were asked for and do not hold, each in a sentence.

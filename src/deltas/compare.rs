@@ -1,97 +1,247 @@
-//! Stand-in for the comparison until it is merged: every call is refused.
+//! The comparison of two checkpoints from end to end.
 
-use globset::GlobSet;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use super::Deltas;
-use crate::reader::Checkpoint;
+use super::change::{change, relative};
+use super::pairing::{self, Pairing};
+use super::pass::{self, Found, Pair, Progress};
+use super::{
+    Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt, signature,
+    verdict,
+};
+use crate::model::role_of;
+use crate::tensor::{Dtype, Entry, Printable, Source};
 
-/// What to compute of a pair, and what is expected of it.
-#[derive(Clone, Debug)]
+/// What to compute of a pair.
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Only tensors with a matching name.
-    pub only: Option<GlobSet>,
-    /// Which spectra.
+    /// Only tensors whose name matches one of these; all where there are none.
+    pub only: Vec<NamePattern>,
+    /// Which singular values.
     pub spectrum: SpectrumPlan,
-    /// Norms of identical tensors too.
+    /// Whether the norms of identical tensors are wanted too.
     pub norms: bool,
-    /// SHA-256 of every file.
-    pub hash: bool,
-    /// What is expected.
-    pub expectations: Receipt,
+    /// What is expected of the pair.
+    pub receipt: Receipt,
 }
 
-/// Which spectra of a change to compute.
+/// Which singular values of the changes are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpectrumPlan {
     /// None.
-    None,
-    /// The leading values.
-    Leading {
-        /// How many.
-        k: usize,
-        /// Of every changed matrix, however many there are.
-        all: bool,
+    Skip,
+    /// So many leading values of every changed matrix.
+    Every(usize),
+    /// So many leading values of the matrices that changed most, as many matrices as a reader can take in.
+    MostChanged(usize),
+}
+
+impl Default for SpectrumPlan {
+    fn default() -> Self {
+        Self::MostChanged(8)
+    }
+}
+
+/// Why a comparison has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum DeltasError<E: std::error::Error + 'static> {
+    /// A file could not be read, or changed while it was.
+    #[error(transparent)]
+    Read(#[from] E),
+    /// `--only` leaves nothing to compare.
+    #[error("no tensor of either side matches {0}")]
+    NothingSelected(String),
+    /// No tensor of that name is on both sides.
+    #[error("no tensor named {} is on both sides", Printable(.0))]
+    NoSuchTensor(String),
+    /// The tensor has no numbers to count.
+    #[error("{} has dtype {dtype}, which is compared as bytes only", Printable(.name))]
+    NotNumeric {
+        /// Its name.
+        name: String,
+        /// Its dtype.
+        dtype: Dtype,
     },
 }
 
-/// What is expected of the pair.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Receipt {
-    /// Globs, each of which must match a changed tensor.
-    pub expect: Vec<String>,
-    /// The rank that no change may exceed.
-    pub expect_rank: Option<usize>,
-    /// Nothing but the expected may have changed.
-    pub forbid_others: bool,
-    /// Something must have changed.
-    pub expect_changed: bool,
-    /// Nothing may have changed.
-    pub expect_identical: bool,
-}
-
-/// Who hears how far a comparison is.
-pub trait Progress: Sync {
-    /// A stage begins that will go over that many bytes.
-    fn begin(&self, stage: &str, total_bytes: u64);
-    /// That many more bytes are done.
-    fn advance(&self, bytes: u64);
-    /// The stage is over.
-    fn end(&self);
-}
-
-/// How |d| of one tensor is distributed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Histogram {
-    /// Lower edge, upper edge and count; ascending, empty buckets left out.
-    pub buckets: Vec<(f64, f64, u64)>,
-    /// Elements that did not change.
-    pub zeros: u64,
-    /// Elements whose difference is no finite number.
-    pub nonfinite: u64,
-}
-
-/// Why two checkpoints could not be compared.
-#[derive(Debug, thiserror::Error)]
-#[error("the comparison is not there yet")]
-pub struct DeltasError;
-
 /// Compares two checkpoints.
 ///
-/// # Errors
-/// Always, until the real one is merged.
-pub fn compare(
-    _before: &Checkpoint,
-    _after: &Checkpoint,
-    _plan: &Plan,
-    _progress: &dyn Progress,
-) -> Result<Deltas, DeltasError> {
-    Err(DeltasError)
-}
-
-/// Distribution of |d| of one tensor.
+/// Every tensor of either side is in the result. Bytes are compared first; only a tensor with a
+/// differing byte is read as numbers, in f64, in a fixed order: the result is the same to the last bit
+/// for any number of threads. Both sources are verified at the end, so a file that changed on the way
+/// gives an error and never a result.
 ///
 /// # Errors
-/// Always, until the real one is merged.
-pub fn histogram(_before: &Checkpoint, _after: &Checkpoint, _name: &str) -> Result<Histogram, DeltasError> {
-    Err(DeltasError)
+/// [`DeltasError::Read`] where a source fails; [`DeltasError::NothingSelected`] where the plan's `only`
+/// matches nothing.
+pub fn compare<S: Source>(
+    before: &S,
+    after: &S,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<Deltas, DeltasError<S::Error>> {
+    let sides = (before.entries(), after.entries());
+    let pairing = pairing::pair(sides.0.keys().map(String::as_str), sides.1.keys().map(String::as_str));
+    let pairing = select(pairing, &plan.only)?;
+    let mut pairs = Vec::with_capacity(pairing.pairs.len());
+    let mut tensors = Vec::with_capacity(pairing.pairs.len());
+    for (name, name_after) in pairing.pairs {
+        let (Some(a), Some(b)) = (sides.0.get(name), sides.1.get(name_after)) else { continue };
+        if a.shape == b.shape {
+            pairs.push(Pair { before: (before, a), after: (after, b) });
+        } else {
+            let shape_after = Some(b.shape.clone());
+            tensors.push(TensorDelta { shape_after, ..blank(a, Some(a), Some(b), Status::Reshaped) });
+        }
+    }
+    let removed = pairing.removed.iter().filter_map(|&name| sides.0.get(name));
+    tensors.extend(removed.map(|entry| blank(entry, Some(entry), None, Status::Removed)));
+    let added = pairing.added.iter().filter_map(|&name| sides.1.get(name));
+    tensors.extend(added.map(|entry| blank(entry, None, Some(entry), Status::Added)));
+    tensors.extend(measure(&mut pairs, plan, progress)?);
+    tensors.sort_by(most_changed_first);
+    let summary = Summary { renamed_prefix: pairing.renamed_prefix, ..summarise(&tensors) };
+    before.verify_unchanged()?;
+    after.verify_unchanged()?;
+    Ok(Deltas {
+        before: side(before),
+        after: side(after),
+        verdict: verdict(&summary, &tensors),
+        expectations: receipt::check(&plan.receipt, &summary, &tensors),
+        signature: signature(&tensors),
+        summary,
+        tensors,
+    })
+}
+
+/// What the patterns leave: a pair stays where either of its names matches.
+fn select<'a, E: std::error::Error>(
+    mut pairing: Pairing<'a>,
+    only: &[NamePattern],
+) -> Result<Pairing<'a>, DeltasError<E>> {
+    if only.is_empty() {
+        return Ok(pairing);
+    }
+    let wanted = |name: &str| only.iter().any(|pattern| pattern.matches(name));
+    pairing.pairs.retain(|(before, after)| wanted(before) || wanted(after));
+    pairing.added.retain(|name| wanted(name));
+    pairing.removed.retain(|name| wanted(name));
+    if pairing.pairs.is_empty() && pairing.added.is_empty() && pairing.removed.is_empty() {
+        let patterns: Vec<String> = only.iter().map(|p| Printable(p.as_str()).to_string()).collect();
+        return Err(DeltasError::NothingSelected(patterns.join(", ")));
+    }
+    Ok(pairing)
+}
+
+/// Every pair, compared and measured.
+fn measure<S: Source>(
+    pairs: &mut [Pair<'_, S>],
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<Vec<TensorDelta>, S::Error> {
+    // In the order of the file, so that a disk is read forwards.
+    pairs.sort_by_key(|pair| (pair.before.1.file, pair.before.1.offset));
+    let (unread, read): (Vec<Pair<'_, S>>, Vec<Pair<'_, S>>) =
+        pairs.iter().partition(|pair| !plan.norms && pair.is_same_storage());
+    let found = pass::run(&read, plan.norms, progress)?;
+    let mut tensors: Vec<TensorDelta> =
+        unread.iter().map(|pair| blank_pair(pair, Status::Identical)).collect();
+    let mut changed = Vec::new();
+    for (pair, found) in read.iter().zip(found) {
+        let delta = conclude(pair, found)?;
+        if delta.status == Status::Changed {
+            changed.push((*pair, tensors.len()));
+        }
+        tensors.push(delta);
+    }
+    Ok(tensors)
+}
+
+fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> Result<TensorDelta, S::Error> {
+    Ok(match found {
+        Found::Identical => blank_pair(pair, Status::Identical),
+        Found::DifferentBytes => blank_pair(pair, Status::Changed),
+        Found::Numbers(totals, boundaries) => {
+            let status = if totals.changed == 0 { Status::Identical } else { Status::Changed };
+            let position = pass::position_of_max(pair, &totals)?;
+            let change = change(&totals, &boundaries, &pair.before.1.shape, position);
+            TensorDelta { change: Some(change), ..blank_pair(pair, status) }
+        }
+    })
+}
+
+/// A tensor of which nothing is known but what the headers say.
+fn blank(named: &Entry, before: Option<&Entry>, after: Option<&Entry>, status: Status) -> TensorDelta {
+    TensorDelta {
+        name: named.name.clone(),
+        shape: named.shape.clone(),
+        shape_after: None,
+        dtype_before: before.map(|entry| entry.dtype),
+        dtype_after: after.map(|entry| entry.dtype),
+        status,
+        role: role_of(&named.name),
+        elements: named.elements,
+        change: None,
+        spectrum: SpectrumOutcome::NotApplicable,
+    }
+}
+
+fn blank_pair<S>(pair: &Pair<'_, S>, status: Status) -> TensorDelta {
+    blank(pair.before.1, Some(pair.before.1), Some(pair.after.1), status)
+}
+
+/// By relative delta, largest first (NaN above all), then changed before the rest, then by name.
+fn most_changed_first(a: &TensorDelta, b: &TensorDelta) -> Ordering {
+    let rank = |tensor: &TensorDelta| match &tensor.change {
+        Some(change) if change.relative_delta.is_nan() => f64::INFINITY,
+        Some(change) => change.relative_delta,
+        None => 0.0,
+    };
+    let settled = |tensor: &TensorDelta| tensor.status == Status::Identical;
+    rank(b).total_cmp(&rank(a)).then(settled(a).cmp(&settled(b))).then_with(|| a.name.cmp(&b.name))
+}
+
+fn summarise(tensors: &[TensorDelta]) -> Summary {
+    let named = |status: Status| {
+        let mut names: Vec<String> =
+            tensors.iter().filter(|t| t.status == status).map(|t| t.name.clone()).collect();
+        names.sort_unstable();
+        names
+    };
+    let is_retyped = |t: &&TensorDelta| t.dtype_before.zip(t.dtype_after).is_some_and(|(a, b)| a != b);
+    let mut retyped: Vec<String> = tensors.iter().filter(is_retyped).map(|t| t.name.clone()).collect();
+    retyped.sort_unstable();
+    let count = |status: Status| tensors.iter().filter(|t| t.status == status).count();
+    let (changed, identical) = (count(Status::Changed), count(Status::Identical));
+    let changes = || tensors.iter().filter_map(|t| t.change.as_ref());
+    // One square root of a sum of squares: hypot keeps what squaring could overflow.
+    let delta_norm = changes().fold(0.0, |norm: f64, change| norm.hypot(change.delta_norm));
+    let before_norm = changes().fold(0.0, |norm: f64, change| norm.hypot(change.before_norm));
+    Summary {
+        tensors_compared: changed + identical,
+        tensors_changed: changed,
+        tensors_identical: identical,
+        added: named(Status::Added),
+        removed: named(Status::Removed),
+        reshaped: named(Status::Reshaped),
+        retyped,
+        delta_norm,
+        before_norm,
+        relative_delta: relative(delta_norm, before_norm),
+        new_nonfinite: changes().map(|change| change.new_nonfinite).sum(),
+        renamed_prefix: None,
+    }
+}
+
+fn side<S: Source>(source: &S) -> Side {
+    let entries = source.entries();
+    Side {
+        path: source.path().to_owned(),
+        files: entries.values().map(|entry| entry.file).collect::<BTreeSet<_>>().len(),
+        tensors: entries.len(),
+        parameters: entries.values().map(|entry| entry.elements).fold(0, u64::saturating_add),
+        bytes: entries.values().map(|entry| entry.bytes).fold(0, u64::saturating_add),
+        sha256: Vec::new(),
+    }
 }

@@ -2,8 +2,25 @@
 //!
 //! Invariant: no editing method's code is known here, and no file is opened.
 
+mod change;
 mod compare;
+mod histogram;
 mod outcome;
+mod pairing;
+mod pass;
+mod pattern;
+mod receipt;
+#[cfg(test)]
+mod sample;
+mod signature;
+mod verdict;
+mod windows;
 
-pub use compare::*;
+pub use compare::{DeltasError, Plan, SpectrumPlan, compare};
+pub use histogram::{Bucket, Histogram, histogram};
 pub use outcome::*;
+pub use pass::Progress;
+pub use pattern::{NamePattern, PatternError};
+pub use receipt::{Receipt, check};
+pub use signature::signature;
+pub use verdict::verdict;

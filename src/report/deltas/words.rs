@@ -49,6 +49,7 @@ pub(super) const fn matrix_kind(kind: MatrixKind) -> &'static str {
         MatrixKind::Norm => "norm",
         MatrixKind::Bias => "bias",
         MatrixKind::Buffer => "buffer",
+        MatrixKind::Adapter => "adapter",
     }
 }
 

@@ -1,0 +1,43 @@
+//! From sums to the numbers of a change.
+
+use super::windows;
+use super::{Change, NonFinite, Quantiles};
+use crate::compute::{Boundaries, Totals};
+use crate::tensor::Shape;
+
+/// The numbers of one tensor's change.
+pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, max_position: u64) -> Change {
+    let elements = totals.elements as f64;
+    let (before_norm, delta_norm) = (totals.before_norm(), totals.delta_norm());
+    Change {
+        changed_elements: totals.changed,
+        before_norm,
+        after_norm: totals.after_norm(),
+        delta_norm,
+        relative_delta: relative(delta_norm, before_norm),
+        normalized_delta: delta_norm / elements,
+        max_abs_delta: totals.max_abs_delta,
+        max_abs_index: shape.index_of(max_position),
+        mean_abs_delta: totals.abs_delta() / elements,
+        rms_delta: delta_norm / elements.sqrt(),
+        cosine: totals.cosine(),
+        abs_delta_quantiles: windows::quantiles(totals, boundaries).unwrap_or(Quantiles {
+            p50: f64::NAN,
+            p90: f64::NAN,
+            p99: f64::NAN,
+            p999: f64::NAN,
+        }),
+        nonfinite_before: nonfinite(totals.nonfinite_before),
+        nonfinite_after: nonfinite(totals.nonfinite_after),
+        new_nonfinite: totals.new_nonfinite,
+    }
+}
+
+/// `delta / before`: 0 where nothing changed, infinite where a zero tensor did.
+pub(super) fn relative(delta_norm: f64, before_norm: f64) -> f64 {
+    if delta_norm == 0.0 { 0.0 } else { delta_norm / before_norm }
+}
+
+fn nonfinite([nan, pos_inf, neg_inf]: [u64; 3]) -> NonFinite {
+    NonFinite { nan, pos_inf, neg_inf }
+}

@@ -1,0 +1,253 @@
+//! The pass over the bytes of all pairs: equality first, numbers only where bytes differ.
+
+use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use super::windows;
+use crate::compute::{Boundaries, CHUNK, ChunkPair, ChunkStats, Scratch, Totals, pair_stats, position_of};
+use crate::tensor::{Entry, NumberKind, Source};
+
+/// Told how far a comparison is; every method may be called from any thread.
+pub trait Progress: Sync {
+    /// A stage begins; it will read about that many bytes.
+    fn begin(&self, stage: &str, total_bytes: u64);
+    /// So many more bytes are read.
+    fn advance(&self, bytes: u64);
+    /// The stage is over.
+    fn end(&self);
+}
+
+/// Nobody is told.
+impl Progress for () {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+}
+
+/// Chunks that are in memory as results at one time: about 10 MB.
+const BATCH: u64 = 4096;
+
+/// Two tensors of one shape.
+pub(super) struct Pair<'a, S> {
+    pub(super) before: (&'a S, &'a Entry),
+    pub(super) after: (&'a S, &'a Entry),
+}
+
+impl<S> Clone for Pair<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Pair<'_, S> {}
+
+impl<S: Source> Pair<'_, S> {
+    pub(super) fn bytes(&self) -> u64 {
+        self.before.1.bytes + self.after.1.bytes
+    }
+
+    /// False where either dtype is only compared as bytes.
+    pub(super) fn is_numeric(&self) -> bool {
+        [self.before, self.after].iter().all(|(_, entry)| entry.dtype.kind() != NumberKind::Opaque)
+    }
+
+    /// True where both sides are the same bytes on the same disk.
+    pub(super) fn is_same_storage(&self) -> bool {
+        self.before.0.same_storage(self.before.1, self.after.0, self.after.1)
+    }
+
+    fn chunks(&self) -> u64 {
+        match self.before.1.dtype.bytes() {
+            Some(_) => self.before.1.elements.div_ceil(CHUNK as u64),
+            None => self.before.1.bytes.div_ceil(CHUNK as u64),
+        }
+    }
+
+    /// Hands both sides of one chunk to `use_it`.
+    fn chunk<T>(&self, chunk: u64, use_it: impl FnOnce(ChunkPair<'_>, &mut Scratch) -> T) -> Result<T, S::Error> {
+        BUFFERS.with_borrow_mut(|buffers| {
+            let before = read_chunk(self.before, chunk, &mut buffers.before)?;
+            let after = read_chunk(self.after, chunk, &mut buffers.after)?;
+            let (dtype_before, dtype_after) = (self.before.1.dtype, self.after.1.dtype);
+            let pair = ChunkPair { dtype_before, before, dtype_after, after };
+            Ok(use_it(pair, &mut buffers.scratch))
+        })
+    }
+}
+
+/// Reusable memory of one thread.
+#[derive(Default)]
+struct Buffers {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    scratch: Scratch,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+fn read_chunk<'a, S: Source>(
+    (source, entry): (&'a S, &Entry),
+    chunk: u64,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], S::Error> {
+    let size = (CHUNK * entry.dtype.bytes().unwrap_or(1)) as u64;
+    let offset = chunk * size;
+    let len = size.min(entry.bytes.saturating_sub(offset));
+    source.read(entry, offset, len as usize, buffer)
+}
+
+/// What the pass finds out about one pair.
+pub(super) enum Found {
+    /// The same values; nothing was added up.
+    Identical,
+    /// Different bytes of a dtype that has no numbers.
+    DifferentBytes,
+    /// Everything the chunks add up to, and where their keys were counted.
+    Numbers(Box<Totals>, Boundaries),
+}
+
+/// Compares all pairs, in the order given. With `norms` the numbers of identical tensors are read too.
+pub(super) fn run<S: Source>(
+    pairs: &[Pair<'_, S>],
+    norms: bool,
+    progress: &dyn Progress,
+) -> Result<Vec<Found>, S::Error> {
+    progress.begin("comparing", pairs.iter().map(Pair::bytes).sum());
+    let mut found = Vec::with_capacity(pairs.len());
+    let mut rest = pairs;
+    while !rest.is_empty() {
+        let mut chunks = 0;
+        let fitting = rest.iter().take_while(|pair| {
+            chunks += pair.chunks();
+            chunks <= BATCH
+        });
+        let (batch, later) = rest.split_at(fitting.count().max(1));
+        found.extend(run_batch(batch, norms, progress)?);
+        rest = later;
+    }
+    progress.end();
+    Ok(found)
+}
+
+fn run_batch<S: Source>(
+    pairs: &[Pair<'_, S>],
+    norms: bool,
+    progress: &dyn Progress,
+) -> Result<Vec<Found>, S::Error> {
+    let tasks: Vec<Task<'_, S>> = pairs.iter().map(|&pair| Task::new(pair, norms)).collect();
+    let mut units: Vec<Unit<'_, S>> = tasks.iter().flat_map(Task::units).collect();
+    units.par_iter_mut().try_for_each(|unit| {
+        unit.stats = unit.task.look_at(unit.chunk)?;
+        progress.advance(unit.task.pair.bytes() / unit.task.pair.chunks());
+        Ok(())
+    })?;
+    // Chunks that were equal and passed before the first difference of their tensor was met.
+    units
+        .par_iter_mut()
+        .filter(|unit| unit.stats.is_none() && unit.task.numbers.load(Ordering::Relaxed))
+        .try_for_each(|unit| {
+            unit.stats = unit.task.look_at(unit.chunk)?;
+            Ok(())
+        })?;
+    let mut by_task = Vec::with_capacity(tasks.len());
+    let mut rest = units.as_slice();
+    for task in &tasks {
+        let (own, others) = rest.split_at((task.pair.chunks() as usize).min(rest.len()));
+        by_task.push((task, own));
+        rest = others;
+    }
+    by_task.into_par_iter().map(|(task, chunks)| task.conclude(chunks)).collect()
+}
+
+/// One pair on its way through the pass.
+struct Task<'a, S> {
+    pair: Pair<'a, S>,
+    /// True as soon as one chunk differs, from the start where numbers are wanted anyway.
+    numbers: AtomicBool,
+    boundaries: OnceLock<Boundaries>,
+}
+
+/// One chunk of a task, and what it came to.
+struct Unit<'a, S> {
+    task: &'a Task<'a, S>,
+    chunk: u64,
+    stats: Option<ChunkStats>,
+}
+
+impl<'a, S: Source> Task<'a, S> {
+    fn new(pair: Pair<'a, S>, norms: bool) -> Self {
+        let numbers = (norms && pair.is_numeric()) || pair.before.1.dtype != pair.after.1.dtype;
+        Self { pair, numbers: AtomicBool::new(numbers), boundaries: OnceLock::new() }
+    }
+
+    fn units(&'a self) -> impl Iterator<Item = Unit<'a, S>> {
+        (0..self.pair.chunks()).map(|chunk| Unit { task: self, chunk, stats: None })
+    }
+
+    /// `None` where the chunk is equal and its numbers are not known to be wanted.
+    fn look_at(&self, chunk: u64) -> Result<Option<ChunkStats>, S::Error> {
+        self.pair.chunk(chunk, |pair, scratch| {
+            if !self.numbers.load(Ordering::Relaxed) {
+                if pair.before == pair.after {
+                    return Ok(None);
+                }
+                self.numbers.store(true, Ordering::Relaxed);
+            }
+            if !self.pair.is_numeric() {
+                return Ok(None);
+            }
+            Ok(Some(pair_stats(pair, &self.boundaries()?, scratch)))
+        })?
+    }
+
+    /// The windows for this pair: sampled once, by whoever needs them first.
+    fn boundaries(&self) -> Result<Boundaries, S::Error> {
+        if let Some(known) = self.boundaries.get() {
+            return Ok(*known);
+        }
+        let sampled = windows::boundaries(self.pair.before, self.pair.after)?;
+        Ok(*self.boundaries.get_or_init(|| sampled))
+    }
+
+    fn conclude(&self, chunks: &[Unit<'a, S>]) -> Result<Found, S::Error> {
+        if !self.numbers.load(Ordering::Relaxed) {
+            return Ok(Found::Identical);
+        }
+        if !self.pair.is_numeric() {
+            return Ok(Found::DifferentBytes);
+        }
+        let totals = add_up(chunks.iter().filter_map(|unit| unit.stats.as_ref()));
+        let boundaries = self.boundaries.get().copied().unwrap_or(Boundaries::ALL);
+        if windows::quantiles(&totals, &boundaries).is_some() {
+            return Ok(Found::Numbers(Box::new(totals), boundaries));
+        }
+        Ok(Found::Numbers(Box::new(count_all(&self.pair)?), Boundaries::ALL))
+    }
+}
+
+fn add_up<'a>(chunks: impl Iterator<Item = &'a ChunkStats>) -> Totals {
+    let mut totals = Totals::default();
+    chunks.for_each(|chunk| totals.add(chunk));
+    totals
+}
+
+/// One more pass over a pair in which every key is counted.
+pub(super) fn count_all<S: Source>(pair: &Pair<'_, S>) -> Result<Totals, S::Error> {
+    let chunks: Vec<ChunkStats> = (0..pair.chunks())
+        .into_par_iter()
+        .map(|chunk| pair.chunk(chunk, |pair, scratch| pair_stats(pair, &Boundaries::ALL, scratch)))
+        .collect::<Result<_, S::Error>>()?;
+    Ok(add_up(chunks.iter()))
+}
+
+/// Where max |d| is: the first element of its chunk that has it (the first NaN, where that is the maximum).
+pub(super) fn position_of_max<S: Source>(pair: &Pair<'_, S>, totals: &Totals) -> Result<u64, S::Error> {
+    let first = totals.max_chunk as u64 * CHUNK as u64;
+    let within = pair.chunk(totals.max_chunk as u64, |chunk, _| position_of(&chunk, totals.max_abs_delta))?;
+    Ok(first + within)
+}

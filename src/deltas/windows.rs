@@ -1,0 +1,93 @@
+//! Where the quantiles of |d| probably lie: a small sample, so that the pass counts only around them.
+
+use crate::compute::{Boundaries, CHUNK, Totals, key_lower_edge, key_of};
+use crate::tensor::{Entry, Source, decode};
+
+use super::Quantiles;
+
+/// Up to this many elements every key is counted: no sample would pay.
+const COUNT_ALL: u64 = 4 * CHUNK as u64;
+/// Runs of neighbouring elements in a sample.
+const RUNS: u64 = 1024;
+/// Elements in a run: one cache line of F32.
+const RUN: u64 = 16;
+/// Half width of a window in standard errors of the sample.
+const WIDTH: f64 = 4.0;
+/// The ranks that are reported: ⌈q·n⌉ of n.
+const REPORTED: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+
+/// Windows around the median and the 90th percentile of |d|, and a tail that holds the 99th.
+///
+/// The runs are spread over the tensor with a fixed jitter, so that no stride of its rows is met, and
+/// the spread between runs (not between elements) sets the width: rows of a low-rank change differ.
+pub(super) fn boundaries<S: Source>(
+    before: (&S, &Entry),
+    after: (&S, &Entry),
+) -> Result<Boundaries, S::Error> {
+    let elements = before.1.elements;
+    if elements <= COUNT_ALL {
+        return Ok(Boundaries::ALL);
+    }
+    let keys = sample(before, after)?;
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    let window = |quantile: f64| {
+        let middle = at(&sorted, quantile);
+        let error = WIDTH * standard_error(&keys, middle) + 1.0 / sorted.len() as f64;
+        (at(&sorted, quantile - error), at(&sorted, quantile + error))
+    };
+    let (tail, _) = window(0.99);
+    Ok(Boundaries::around(window(0.5), window(0.9), tail))
+}
+
+fn sample<S: Source>(before: (&S, &Entry), after: (&S, &Entry)) -> Result<Vec<u16>, S::Error> {
+    let elements = before.1.elements;
+    let stride = elements / RUNS;
+    let (mut a, mut b) = ([0.0; RUN as usize], [0.0; RUN as usize]);
+    let mut scratch = Vec::new();
+    let mut keys = Vec::with_capacity((RUNS * RUN) as usize);
+    for run in 0..RUNS {
+        let first = run * stride + scatter(run) % (stride - RUN + 1);
+        for ((source, entry), values) in [(before, &mut a), (after, &mut b)] {
+            let width = entry.dtype.bytes().unwrap_or(1) as u64;
+            let bytes = source.read(entry, first * width, (RUN * width) as usize, &mut scratch)?;
+            decode(entry.dtype, bytes, values);
+        }
+        keys.extend(a.iter().zip(&b).map(|(a, b)| key_of((b - a) as f32)));
+    }
+    Ok(keys)
+}
+
+/// A fixed number for each run that looks like chance (the finaliser of `SplitMix64`).
+fn scatter(run: u64) -> u64 {
+    let mut z = (run + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn at(sorted: &[u16], quantile: f64) -> u16 {
+    let last = sorted.len().saturating_sub(1);
+    let position = (quantile * sorted.len() as f64).clamp(0.0, last as f64);
+    sorted.get(position as usize).copied().unwrap_or(0)
+}
+
+/// Standard error of the share of keys below `middle`, from the spread between runs.
+fn standard_error(keys: &[u16], middle: u16) -> f64 {
+    let shares: Vec<f64> = keys
+        .chunks(RUN as usize)
+        .map(|run| run.iter().filter(|&&key| key < middle).count() as f64 / run.len() as f64)
+        .collect();
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    let squares: f64 = shares.iter().map(|share| (share - mean).powi(2)).sum();
+    (squares / (shares.len() as f64 - 1.0) / shares.len() as f64).sqrt()
+}
+
+/// The reported quantiles, or `None` where one of them lies outside the windows.
+pub(super) fn quantiles(totals: &Totals, boundaries: &Boundaries) -> Option<Quantiles> {
+    let [p50, p90, p99, p999] = REPORTED.map(|quantile| {
+        let rank = (quantile * totals.elements as f64).ceil().max(1.0) as u64;
+        totals.key_at_rank(boundaries, rank.min(totals.elements)).map(key_lower_edge)
+    });
+    Some(Quantiles { p50: p50?, p90: p90?, p99: p99?, p999: p999? })
+}

@@ -1,0 +1,234 @@
+//! The AVX2 routine: 32 elements of F32, F16 or BF16 a step.
+
+use std::arch::is_x86_feature_detected;
+#[expect(clippy::wildcard_imports, reason = "intrinsics")]
+use std::arch::x86_64::*;
+
+use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
+use crate::tensor::Dtype;
+
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+        && is_x86_feature_detected!("popcnt")
+}
+
+const F32: u8 = 0;
+const F16: u8 = 1;
+const BF16: u8 = 2;
+
+/// `None` where the dtype has no vector routine.
+#[target_feature(enable = "avx2,fma,f16c,popcnt")]
+pub(super) fn chunk(
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> Option<ChunkStats> {
+    match pair.dtype_before {
+        Dtype::F32 => Some(steps::<128, F32>(pair, boundaries, scratch)),
+        Dtype::F16 => Some(steps::<64, F16>(pair, boundaries, scratch)),
+        Dtype::BF16 => Some(steps::<64, BF16>(pair, boundaries, scratch)),
+        _ => None,
+    }
+}
+
+/// Walks the chunk 32 elements at a time; what is left over is padded with zeros on both sides.
+#[target_feature(enable = "avx2,fma,f16c,popcnt")]
+#[inline]
+fn steps<const BYTES: usize, const DTYPE: u8>(
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> ChunkStats {
+    let width = BYTES / 32;
+    let (before, before_rest) = pair.before.as_chunks::<BYTES>();
+    let (after, after_rest) = pair.after.as_chunks::<BYTES>();
+    let mut sums = Sums::new();
+    // Every boundary is at least 1 and at most 0x8000, so one less is a key that a signed comparison knows.
+    let windows = Windows {
+        edges: boundaries.edges.map(|edge| _mm256_set1_epi16(edge.saturating_sub(1).cast_signed())),
+        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+    };
+    for (a, b) in before.iter().zip(after) {
+        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, scratch);
+    }
+    let rest = before_rest.len().min(after_rest.len()) / width;
+    if rest > 0 {
+        let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
+        a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
+        b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
+        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, scratch);
+    }
+    sums.finish((before.len().min(after.len()) * 32 + rest) as u64)
+}
+
+/// The boundaries of keys, less one, in every lane.
+struct Windows {
+    edges: [__m256i; 5],
+    inside: [u32; 2],
+}
+
+/// Running sums: lane `l` of a sum is element `l % 4` of its vector `l / 4`.
+struct Sums {
+    before_squares: [__m256d; 4],
+    after_squares: [__m256d; 4],
+    delta_squares: [__m256d; 4],
+    abs_delta: [__m256d; 4],
+    max_abs_delta: __m256d,
+    changed: u64,
+    not_below: [u64; 4],
+}
+
+impl Sums {
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn new() -> Self {
+        let zero = [_mm256_setzero_pd(); 4];
+        Self {
+            before_squares: zero,
+            after_squares: zero,
+            delta_squares: zero,
+            abs_delta: zero,
+            max_abs_delta: _mm256_setzero_pd(),
+            changed: 0,
+            not_below: [0; 4],
+        }
+    }
+
+    fn finish(self, elements: u64) -> ChunkStats {
+        let lanes = Lanes {
+            before_squares: bytemuck::cast(self.before_squares),
+            after_squares: bytemuck::cast(self.after_squares),
+            delta_squares: bytemuck::cast(self.delta_squares),
+            abs_delta: bytemuck::cast(self.abs_delta),
+        };
+        let largest: [f64; 4] = bytemuck::cast(self.max_abs_delta);
+        let mut stats = ChunkStats {
+            elements,
+            changed: self.changed,
+            max_abs_delta: largest.into_iter().fold(0.0, f64::max),
+            ..ChunkStats::default()
+        };
+        // The padding of the last step has key 0, which is below every boundary.
+        stats.keys.below = self.not_below.map(|count| elements - count);
+        lanes.fold(&mut stats);
+        stats
+    }
+}
+
+/// Eight f32 of each side.
+type Pair = (__m256, __m256);
+
+#[target_feature(enable = "avx2,fma,f16c,popcnt")]
+#[inline]
+fn step<const BYTES: usize, const DTYPE: u8>(
+    before: &[u8; BYTES],
+    after: &[u8; BYTES],
+    windows: &Windows,
+    sums: &mut Sums,
+    scratch: &mut Scratch,
+) {
+    // Groups 0 and 1 are lanes 0..8 and 8..16 of the first half, groups 2 and 3 those of the second.
+    let (groups, changed) = widen::<BYTES, DTYPE>(before, after);
+    sums.changed += u64::from(changed);
+    for (group, (a, b)) in groups.into_iter().enumerate() {
+        let (a, b) = (to_f64(a), to_f64(b));
+        for quarter in 0..2 {
+            let (a, b) = (a[quarter], b[quarter]);
+            let lane = (group % 2) * 2 + quarter;
+            let d = _mm256_sub_pd(b, a);
+            let magnitude = _mm256_andnot_pd(_mm256_set1_pd(-0.0), d);
+            sums.before_squares[lane] = _mm256_fmadd_pd(a, a, sums.before_squares[lane]);
+            sums.after_squares[lane] = _mm256_fmadd_pd(b, b, sums.after_squares[lane]);
+            sums.delta_squares[lane] = _mm256_fmadd_pd(d, d, sums.delta_squares[lane]);
+            sums.abs_delta[lane] = _mm256_add_pd(sums.abs_delta[lane], magnitude);
+            sums.max_abs_delta = _mm256_max_pd(sums.max_abs_delta, magnitude);
+        }
+    }
+    let [first, second, third, fourth] = groups;
+    count_keys([first, second], windows, sums, scratch);
+    count_keys([third, fourth], windows, sums, scratch);
+}
+
+/// 32 elements of each side as f32, and how many of them differ in bits.
+///
+/// F32 and F16 come in order, BF16 as its even and then its odd elements.
+#[target_feature(enable = "avx2,f16c,popcnt")]
+#[inline]
+fn widen<const BYTES: usize, const DTYPE: u8>(before: &[u8; BYTES], after: &[u8; BYTES]) -> ([Pair; 4], u32) {
+    let load = |bytes: &[u8; BYTES], at: usize| -> __m256i {
+        bytemuck::pod_read_unaligned(bytes.get(32 * at..32 * at + 32).unwrap_or_default())
+    };
+    if DTYPE == F32 {
+        let mut same = 0;
+        let groups = [0, 1, 2, 3].map(|at| {
+            let (a, b) = (load(before, at), load(after, at));
+            same += _mm256_movemask_epi8(_mm256_cmpeq_epi32(a, b)).count_ones() / 4;
+            (_mm256_castsi256_ps(a), _mm256_castsi256_ps(b))
+        });
+        return (groups, 32 - same);
+    }
+    let (a, b) = ([load(before, 0), load(before, 1)], [load(after, 0), load(after, 1)]);
+    let same = [0, 1].map(|at| _mm256_movemask_epi8(_mm256_cmpeq_epi16(a[at], b[at])).count_ones() / 2);
+    let (a, b) = if DTYPE == F16 { (from_f16(a), from_f16(b)) } else { (from_bf16(a), from_bf16(b)) };
+    ([0, 1, 2, 3].map(|group| (a[group], b[group])), 32 - same[0] - same[1])
+}
+
+#[target_feature(enable = "avx2,f16c")]
+#[inline]
+fn from_f16(bits: [__m256i; 2]) -> [__m256; 4] {
+    [
+        _mm256_cvtph_ps(_mm256_castsi256_si128(bits[0])),
+        _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(bits[0])),
+        _mm256_cvtph_ps(_mm256_castsi256_si128(bits[1])),
+        _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(bits[1])),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn from_bf16(bits: [__m256i; 2]) -> [__m256; 4] {
+    let upper = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+    [
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits[0])),
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits[1])),
+        _mm256_castsi256_ps(_mm256_and_si256(bits[0], upper)),
+        _mm256_castsi256_ps(_mm256_and_si256(bits[1], upper)),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn to_f64(x: __m256) -> [__m256d; 2] {
+    [_mm256_cvtps_pd(_mm256_castps256_ps128(x)), _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x))]
+}
+
+/// Keys of 16 differences: counts those below the boundaries, keeps those inside the windows.
+#[target_feature(enable = "avx2,popcnt")]
+#[inline]
+fn count_keys(groups: [Pair; 2], windows: &Windows, sums: &mut Sums, scratch: &mut Scratch) {
+    let d = groups.map(|(a, b)| _mm256_castps_si256(_mm256_sub_ps(b, a)));
+    // The upper halves of both vectors, interleaved; the order of keys does not matter.
+    let mixed = _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(d[0]), d[1]);
+    let keys = _mm256_and_si256(mixed, _mm256_set1_epi16(0x7fff));
+    let [first, second, third, fourth, tail] = &windows.edges;
+    let first = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *first)).cast_unsigned();
+    let second = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *second)).cast_unsigned();
+    let third = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *third)).cast_unsigned();
+    let fourth = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *fourth)).cast_unsigned();
+    let tail = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *tail)).cast_unsigned();
+    // Two bits stand for one key.
+    sums.not_below[0] += u64::from(first.count_ones() / 2);
+    sums.not_below[1] += u64::from(second.count_ones() / 2);
+    sums.not_below[2] += u64::from(third.count_ones() / 2);
+    sums.not_below[3] += u64::from(fourth.count_ones() / 2);
+    let [median, p90] = windows.inside;
+    let mut inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
+    let keys: [u16; 16] = bytemuck::cast(keys);
+    while inside != 0 {
+        let at = inside.trailing_zeros() as usize / 2;
+        scratch.push(keys[at % 16]);
+        inside &= !(3 << (2 * at));
+    }
+}

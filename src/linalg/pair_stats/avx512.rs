@@ -1,0 +1,235 @@
+//! The AVX-512 routine: 32 elements of F32, F16 or BF16 a step.
+
+use std::arch::is_x86_feature_detected;
+#[expect(clippy::wildcard_imports, reason = "intrinsics")]
+use std::arch::x86_64::*;
+
+use super::keys::Collector;
+use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
+use crate::tensor::Dtype;
+
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi2")
+        && is_x86_feature_detected!("popcnt")
+}
+
+const F32: u8 = 0;
+const F16: u8 = 1;
+const BF16: u8 = 2;
+
+/// `None` where the dtype has no vector routine.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
+pub(super) fn chunk(
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> Option<ChunkStats> {
+    match pair.dtype_before {
+        Dtype::F32 => Some(steps::<128, F32>(pair, boundaries, scratch)),
+        Dtype::F16 => Some(steps::<64, F16>(pair, boundaries, scratch)),
+        Dtype::BF16 => Some(steps::<64, BF16>(pair, boundaries, scratch)),
+        _ => None,
+    }
+}
+
+/// Walks the chunk 32 elements at a time; what is left over is padded with zeros on both sides.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
+#[inline]
+fn steps<const BYTES: usize, const DTYPE: u8>(
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> ChunkStats {
+    let width = BYTES / 32;
+    let (before, before_rest) = pair.before.as_chunks::<BYTES>();
+    let (after, after_rest) = pair.after.as_chunks::<BYTES>();
+    let mut sums = Sums::new();
+    let windows = Windows {
+        edges: boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed())),
+        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+    };
+    let mut collected = scratch.collector();
+    for (a, b) in before.iter().zip(after) {
+        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, &mut collected);
+    }
+    let rest = before_rest.len().min(after_rest.len()) / width;
+    if rest > 0 {
+        let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
+        a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
+        b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
+        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, &mut collected);
+    }
+    let length = collected.length;
+    scratch.collected(length);
+    let steps = before.len().min(after.len()) as u64 + u64::from(rest > 0);
+    sums.finish(steps, (before.len().min(after.len()) * 32 + rest) as u64)
+}
+
+/// The boundaries of keys, one in every lane.
+struct Windows {
+    edges: [__m512i; 5],
+    inside: [u32; 2],
+}
+
+/// Running sums: lane `l` of a sum is element `l % 8` of its vector `l / 8`.
+struct Sums {
+    before_squares: [__m512d; 2],
+    after_squares: [__m512d; 2],
+    delta_squares: [__m512d; 2],
+    abs_delta: [__m512d; 2],
+    max_abs_delta: __m512d,
+    changed: u64,
+    not_below: [u64; 4],
+}
+
+impl Sums {
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn new() -> Self {
+        let zero = [_mm512_setzero_pd(); 2];
+        Self {
+            before_squares: zero,
+            after_squares: zero,
+            delta_squares: zero,
+            abs_delta: zero,
+            max_abs_delta: _mm512_setzero_pd(),
+            changed: 0,
+            not_below: [0; 4],
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn finish(self, steps: u64, elements: u64) -> ChunkStats {
+        let lanes = Lanes {
+            before_squares: bytemuck::cast(self.before_squares),
+            after_squares: bytemuck::cast(self.after_squares),
+            delta_squares: bytemuck::cast(self.delta_squares),
+            abs_delta: bytemuck::cast(self.abs_delta),
+        };
+        let mut stats = ChunkStats {
+            elements,
+            changed: self.changed,
+            max_abs_delta: _mm512_reduce_max_pd(self.max_abs_delta),
+            ..ChunkStats::default()
+        };
+        // The padding of the last step has key 0, which is below every boundary.
+        stats.keys.below = self.not_below.map(|count| elements - count.min(32 * steps));
+        lanes.fold(&mut stats);
+        stats
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
+#[inline]
+fn step<const BYTES: usize, const DTYPE: u8>(
+    before: &[u8; BYTES],
+    after: &[u8; BYTES],
+    windows: &Windows,
+    sums: &mut Sums,
+    collected: &mut Collector<'_>,
+) {
+    let (a, b, changed) = widen::<BYTES, DTYPE>(before, after);
+    sums.changed += u64::from(changed.count_ones());
+    let d = [_mm512_sub_ps(b[0], a[0]), _mm512_sub_ps(b[1], a[1])];
+    count_keys(d, windows, sums, collected);
+    for half in 0..2 {
+        let (a, b) = (to_f64(a[half]), to_f64(b[half]));
+        for lane in 0..2 {
+            let (a, b) = (a[lane], b[lane]);
+            let d = _mm512_sub_pd(b, a);
+            let magnitude = _mm512_abs_pd(d);
+            sums.before_squares[lane] = _mm512_fmadd_pd(a, a, sums.before_squares[lane]);
+            sums.after_squares[lane] = _mm512_fmadd_pd(b, b, sums.after_squares[lane]);
+            sums.delta_squares[lane] = _mm512_fmadd_pd(d, d, sums.delta_squares[lane]);
+            sums.abs_delta[lane] = _mm512_add_pd(sums.abs_delta[lane], magnitude);
+            sums.max_abs_delta = _mm512_max_pd(sums.max_abs_delta, magnitude);
+        }
+    }
+}
+
+/// 32 elements of each side as f32, and which of them differ in bits.
+///
+/// F32 and F16 come as their first and last 16, BF16 as its even and its odd elements.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn widen<const BYTES: usize, const DTYPE: u8>(
+    before: &[u8; BYTES],
+    after: &[u8; BYTES],
+) -> ([__m512; 2], [__m512; 2], u32) {
+    if DTYPE == F32 {
+        let load = |bytes: &[u8; BYTES], at: usize| -> __m512i {
+            bytemuck::pod_read_unaligned(bytes.get(64 * at..64 * at + 64).unwrap_or_default())
+        };
+        let (a, b) = ([load(before, 0), load(before, 1)], [load(after, 0), load(after, 1)]);
+        let low = u32::from(_mm512_cmpneq_epi32_mask(a[0], b[0]));
+        let high = u32::from(_mm512_cmpneq_epi32_mask(a[1], b[1]));
+        let (a, b) = ([as_f32(a[0]), as_f32(a[1])], [as_f32(b[0]), as_f32(b[1])]);
+        return (a, b, low | (high << 16));
+    }
+    let (a, b): (__m512i, __m512i) =
+        (bytemuck::pod_read_unaligned(before.as_slice()), bytemuck::pod_read_unaligned(after.as_slice()));
+    let changed = _mm512_cmpneq_epi16_mask(a, b);
+    if DTYPE == F16 {
+        (from_f16(a), from_f16(b), changed)
+    } else {
+        (from_bf16(a), from_bf16(b), changed)
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn as_f32(bits: __m512i) -> __m512 {
+    _mm512_castsi512_ps(bits)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn from_f16(bits: __m512i) -> [__m512; 2] {
+    [
+        _mm512_cvtph_ps(_mm512_castsi512_si256(bits)),
+        _mm512_cvtph_ps(_mm512_extracti64x4_epi64::<1>(bits)),
+    ]
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn from_bf16(bits: __m512i) -> [__m512; 2] {
+    let odd = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
+    [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits)), _mm512_castsi512_ps(odd)]
+}
+
+#[target_feature(enable = "avx512f,avx512dq")]
+#[inline]
+fn to_f64(x: __m512) -> [__m512d; 2] {
+    [_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x))]
+}
+
+/// Keys of 32 differences: counts those below the boundaries, keeps those inside the windows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[inline]
+fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, collected: &mut Collector<'_>) {
+    let d = [_mm512_castps_si512(d[0]), _mm512_castps_si512(d[1])];
+    // The upper halves of both vectors, interleaved; the order of keys does not matter.
+    let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+    let mixed = _mm512_ternarylogic_epi32::<0xca>(upper, d[1], _mm512_srli_epi32::<16>(d[0]));
+    let keys = _mm512_and_si512(mixed, _mm512_set1_epi16(0x7fff));
+    let [first, second, third, fourth, tail] = &windows.edges;
+    let first = _mm512_cmpge_epu16_mask(keys, *first);
+    let second = _mm512_cmpge_epu16_mask(keys, *second);
+    let third = _mm512_cmpge_epu16_mask(keys, *third);
+    let fourth = _mm512_cmpge_epu16_mask(keys, *fourth);
+    let tail = _mm512_cmpge_epu16_mask(keys, *tail);
+    sums.not_below[0] += u64::from(first.count_ones());
+    sums.not_below[1] += u64::from(second.count_ones());
+    sums.not_below[2] += u64::from(third.count_ones());
+    sums.not_below[3] += u64::from(fourth.count_ones());
+    let [median, p90] = windows.inside;
+    let inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
+    let kept = _mm512_maskz_compress_epi16(inside, keys);
+    collected.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
+}

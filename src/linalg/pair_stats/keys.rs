@@ -1,0 +1,207 @@
+//! The distribution of |d|, counted in buckets of relative width 2⁻⁷.
+//!
+//! The key of a difference is the upper half of its magnitude as f32: 8 exponent and 7 mantissa bits,
+//! so keys order as magnitudes do, infinity above every finite value and NaN above infinity. Counting
+//! all 2¹⁵ keys for each element would cost more than reading it; four quantiles need far less. A small
+//! sample tells roughly where they lie, and only keys inside those windows are counted one by one;
+//! outside them one count a gap is enough to know every rank. The answer is exact whatever the sample
+//! was: a quantile that falls outside its window is found out and counted in full.
+
+/// Number of keys.
+const KEYS: usize = 1 << 15;
+
+/// Key of a difference: the upper 16 bits of |d| as f32.
+pub fn key_of(difference: f32) -> u16 {
+    (difference.abs().to_bits() >> 16) as u16
+}
+
+/// The smallest magnitude with that key.
+pub fn key_lower_edge(key: u16) -> f64 {
+    f64::from(f32::from_bits(u32::from(key) << 16))
+}
+
+/// Where counting key by key starts and stops: a window around the median, one around the 90th
+/// percentile, and the tail.
+///
+/// Keys below each edge of a window are counted together, those inside it one by one. A window of a
+/// single key needs no counting inside: its two edges say it all, and stored weights often have a
+/// third of their differences on one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boundaries {
+    /// First key of a window, then first key past it, twice; then the first key of the tail. Ascending,
+    /// at least 1: key 0 is most of a sparse change and never counted by itself.
+    pub(super) edges: [u16; 5],
+    /// Whether the keys inside each window are counted one by one.
+    pub(super) inside: [bool; 2],
+}
+
+impl Boundaries {
+    /// Every key but 0 is counted.
+    pub const ALL: Self = Self { edges: [1; 5], inside: [false; 2] };
+
+    /// Windows around the median and the 90th percentile, and the whole tail from the third key on.
+    ///
+    /// Each window is `(first key, last key)`; one that reaches into the other starts where that ends.
+    pub fn around(median: (u16, u16), p90: (u16, u16), tail_from: u16) -> Self {
+        let start = median.0.max(1);
+        let stop = median.1.saturating_add(1).max(start);
+        let start_90 = p90.0.max(stop);
+        let stop_90 = p90.1.saturating_add(1).max(start_90);
+        let edges = [start, stop, start_90, stop_90, tail_from.max(stop_90)];
+        Self { edges, inside: [stop - start > 1, stop_90 - start_90 > 1] }
+    }
+
+    /// Whether keys of that value are counted one by one.
+    fn counts(&self, key: u16) -> bool {
+        let [a, b, c, d, tail] = self.edges;
+        let [median, p90] = self.inside;
+        (median && (a..b).contains(&key)) || (p90 && (c..d).contains(&key)) || key >= tail
+    }
+}
+
+/// Counts of keys in one chunk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyCounts {
+    /// Elements with a key below each edge of the windows.
+    pub below: [u64; 4],
+    /// `(key, count)` of every key that was met inside the windows, ascending.
+    pub counts: Vec<(u16, u32)>,
+}
+
+/// Reusable memory of one thread; holds nothing between calls.
+pub struct Scratch {
+    /// Keys inside the windows, in the order they were met.
+    collected: Vec<u16>,
+    length: usize,
+    /// Four histograms, so that a run of equal keys does not wait on one counter.
+    histograms: Box<[[u32; 4]]>,
+    /// Widened elements, for the dtypes without a vector routine.
+    pub(super) before: Vec<f64>,
+    pub(super) after: Vec<f64>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            // A vector routine stores 32 keys at a time, whatever the number that counts.
+            collected: vec![0; super::CHUNK + 32],
+            length: 0,
+            histograms: vec![[0; 4]; KEYS].into_boxed_slice(),
+            before: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+}
+
+impl Scratch {
+    pub(super) fn begin(&mut self) {
+        self.length = 0;
+    }
+
+    /// Notes one key if the boundaries ask for it, and counts it below them.
+    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, below: &mut [u64; 4]) {
+        for (count, edge) in below.iter_mut().zip(boundaries.edges) {
+            *count += u64::from(key < edge);
+        }
+        if boundaries.counts(key) {
+            self.push(key);
+        }
+    }
+
+    /// Adds one key.
+    pub(super) fn push(&mut self, key: u16) {
+        if let Some(slot) = self.collected.get_mut(self.length) {
+            *slot = key;
+            self.length += 1;
+        }
+    }
+
+    /// The keys' memory, for a routine that keeps their number in a register.
+    pub(super) fn collector(&mut self) -> Collector<'_> {
+        Collector { keys: &mut self.collected, length: 0 }
+    }
+
+    /// How many keys a [`Collector`] was given.
+    pub(super) fn collected(&mut self, length: usize) {
+        self.length = length;
+    }
+
+    /// Counts the keys that were noted and forgets them.
+    pub(super) fn count(&mut self, boundaries: &Boundaries, max_abs_delta: f64) -> Vec<(u16, u32)> {
+        let noted = self.collected.get(..self.length).unwrap_or_default();
+        let (quads, rest) = noted.as_chunks::<4>();
+        for quad in quads {
+            for (lane, &key) in quad.iter().enumerate() {
+                self.histograms[usize::from(key) % KEYS][lane] += 1;
+            }
+        }
+        for &key in rest {
+            self.histograms[usize::from(key) % KEYS][0] += 1;
+        }
+        self.length = 0;
+        let mut counts = Vec::new();
+        let [a, b, c, d, e] = boundaries.edges.map(usize::from);
+        // Rounding to f32 may lift the largest difference into the next key.
+        let end = if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
+        for range in [a..b, c..d, e..end.max(e)] {
+            for key in range.start..range.end.min(KEYS) {
+                let count: u32 = self.histograms[key].iter().sum();
+                if count > 0 {
+                    counts.push((key as u16, count));
+                    self.histograms[key] = [0; 4];
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Keys written 32 at a time.
+pub(super) struct Collector<'a> {
+    keys: &'a mut [u16],
+    pub(super) length: usize,
+}
+
+impl Collector<'_> {
+    /// Adds the first `count` of 32 keys.
+    #[inline]
+    pub(super) fn push_front_of(&mut self, keys: [u16; 32], count: usize) {
+        if let Some((slots, _)) = self.keys.get_mut(self.length..).and_then(<[u16]>::split_first_chunk_mut) {
+            *slots = keys;
+            self.length += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_one_part_in_two_to_the_seven_wide() {
+        for key in 0x0080..0x7f7f_u16 {
+            let (low, high) = (key_lower_edge(key), key_lower_edge(key + 1));
+            assert!((high - low) / low <= 2f64.powi(-7));
+        }
+    }
+
+    #[test]
+    fn windows_that_overlap_are_merged_and_stay_ascending() {
+        let boundaries = Boundaries::around((10, 20), (15, 30), 25);
+        assert_eq!(boundaries.edges, [10, 21, 21, 31, 31]);
+        assert!([10, 20, 21, 30, 31, 0x7f80].iter().all(|&key| boundaries.counts(key)));
+        assert!(!boundaries.counts(9));
+        assert!((1..0x7fff).all(|key| Boundaries::ALL.counts(key)) && !Boundaries::ALL.counts(0));
+    }
+
+    #[test]
+    fn a_window_of_one_key_is_counted_by_its_edges() {
+        let boundaries = Boundaries::around((10, 10), (15, 16), 25);
+        assert!(!boundaries.counts(10) && boundaries.counts(15) && boundaries.counts(16));
+    }
+
+    #[test]
+    fn infinity_and_nan_rank_above_every_number() {
+        assert!(key_of(f32::INFINITY) > key_of(f32::MAX) && key_of(f32::NAN) > key_of(f32::INFINITY));
+    }
+}

@@ -1,0 +1,189 @@
+//! Statistics of a pair of buffers in one pass: the heart of `deltas`.
+//!
+//! [`pair_stats`] reads one chunk of two tensors and returns sums, extremes and counts. Three routines
+//! compute it, for AVX-512, AVX2 and plain Rust ([`scalar`]); which one runs is decided at run time and
+//! changes no bit of the result: all of them add into the same 16 f64 lanes in the same order.
+//!
+//! Accuracy: every element is widened to f64 before any arithmetic. Squares of F32, F16 and BF16 values
+//! are exact there, so a sum over `n` elements of a chunk carries a relative error of at most
+//! `(n / 16 + 16) · 2⁻⁵³`, below 5·10⁻¹³ for a full chunk; chunks are added with compensation.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod keys;
+mod scalar;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::float_cmp, reason = "tests index what they made and compare exactly")]
+mod tests;
+mod totals;
+
+use std::fmt;
+
+use crate::tensor::Dtype;
+
+pub use keys::{Boundaries, KeyCounts, Scratch, key_lower_edge, key_of};
+pub use scalar::position_of;
+pub use totals::Totals;
+
+/// Elements that one call of [`pair_stats`] takes at most; chunks of a tensor start at its multiples.
+pub const CHUNK: usize = 1 << 16;
+
+/// What one chunk of a pair adds to the whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChunkStats {
+    /// Elements in the chunk.
+    pub elements: u64,
+    /// Elements whose stored value differs.
+    pub changed: u64,
+    /// Σ before².
+    pub before_squares: f64,
+    /// Σ after².
+    pub after_squares: f64,
+    /// Σ d², d = after − before.
+    pub delta_squares: f64,
+    /// Σ |d|.
+    pub abs_delta: f64,
+    /// max |d|; NaN where some d is NaN.
+    pub max_abs_delta: f64,
+    /// How |d| is distributed, as far as the boundaries ask.
+    pub keys: KeyCounts,
+    /// NaN, +∞, −∞ before.
+    pub nonfinite_before: [u64; 3],
+    /// NaN, +∞, −∞ after.
+    pub nonfinite_after: [u64; 3],
+    /// Finite before, not finite after.
+    pub new_nonfinite: u64,
+}
+
+/// The instruction set that [`pair_stats`] runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SimdLevel {
+    /// Plain Rust.
+    Portable,
+    /// AVX2, FMA and F16C.
+    Avx2,
+    /// AVX-512 F, BW, DQ, VL and VBMI2.
+    Avx512,
+}
+
+impl SimdLevel {
+    /// The best level that this processor has.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx512::is_available() {
+                return Self::Avx512;
+            }
+            if avx2::is_available() {
+                return Self::Avx2;
+            }
+        }
+        Self::Portable
+    }
+}
+
+impl fmt::Display for SimdLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "AVX2",
+            Self::Avx512 => "AVX-512",
+        })
+    }
+}
+
+/// One chunk of a tensor on both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkPair<'a> {
+    /// Dtype before.
+    pub dtype_before: Dtype,
+    /// Bytes before: whole elements, at most [`CHUNK`] of them.
+    pub before: &'a [u8],
+    /// Dtype after.
+    pub dtype_after: Dtype,
+    /// Bytes after: as many elements.
+    pub after: &'a [u8],
+}
+
+/// Sums, extremes and counts of one chunk.
+///
+/// `d = after − before` in f64, and 0 wherever both sides hold the same bits (or, where the dtypes
+/// differ, the same value; two NaN are the same). A non-finite value enters every sum it belongs to and
+/// is counted. `boundaries` says which part of the distribution of |d| is counted key by key.
+///
+/// Degenerate: an empty chunk gives zeros; an opaque dtype reads as zeros (ask
+/// [`Dtype::kind`](crate::tensor::Dtype::kind) first).
+pub fn pair_stats(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) -> ChunkStats {
+    pair_stats_on(SimdLevel::detect(), pair, boundaries, scratch)
+}
+
+/// [`pair_stats`] on a chosen level; one that this processor lacks runs as [`SimdLevel::Portable`].
+///
+/// The result is the same to the last bit on every level.
+pub fn pair_stats_on(
+    level: SimdLevel,
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> ChunkStats {
+    scratch.begin();
+    let vector = if pair.dtype_before == pair.dtype_after {
+        vector_chunk(level, pair, boundaries, scratch)
+    } else {
+        None
+    };
+    let mut stats = match vector {
+        // A square of a finite F32, F16 or BF16 cannot overflow f64: these sums are finite exactly
+        // where every element is. A chunk with a non-finite value is read again, element by element.
+        Some(stats) if (stats.before_squares + stats.after_squares).is_finite() => stats,
+        _ => {
+            scratch.begin();
+            scalar::chunk(pair, boundaries, scratch)
+        }
+    };
+    stats.keys.counts = scratch.count(boundaries, stats.max_abs_delta);
+    stats
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "this call picks the SIMD routine")]
+fn vector_chunk(
+    level: SimdLevel,
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> Option<ChunkStats> {
+    let level = level.min(SimdLevel::detect());
+    match level {
+        // SAFETY: `level` is at most what `detect` found on this processor.
+        SimdLevel::Avx512 => unsafe { avx512::chunk(pair, boundaries, scratch) },
+        // SAFETY: as above.
+        SimdLevel::Avx2 => unsafe { avx2::chunk(pair, boundaries, scratch) },
+        SimdLevel::Portable => None,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vector_chunk(_: SimdLevel, _: ChunkPair<'_>, _: &Boundaries, _: &mut Scratch) -> Option<ChunkStats> {
+    None
+}
+
+/// What the vector routines sum up: 16 lanes a sum, folded in lane order.
+#[derive(Default)]
+struct Lanes {
+    before_squares: [f64; 16],
+    after_squares: [f64; 16],
+    delta_squares: [f64; 16],
+    abs_delta: [f64; 16],
+}
+
+impl Lanes {
+    fn fold(&self, stats: &mut ChunkStats) {
+        stats.before_squares = self.before_squares.iter().sum();
+        stats.after_squares = self.after_squares.iter().sum();
+        stats.delta_squares = self.delta_squares.iter().sum();
+        stats.abs_delta = self.abs_delta.iter().sum();
+    }
+}

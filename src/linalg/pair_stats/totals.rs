@@ -1,0 +1,185 @@
+//! Chunks of one tensor added up, in order.
+
+use super::{Boundaries, ChunkStats};
+
+/// A sum of f64 that keeps what rounding would lose (Neumaier 1974): the error of the total does not
+/// grow with the number of terms.
+#[derive(Clone, Copy, Debug, Default)]
+struct Compensated {
+    sum: f64,
+    lost: f64,
+}
+
+impl Compensated {
+    fn add(&mut self, term: f64) {
+        let sum = self.sum + term;
+        // A sum that is no longer finite has nothing to compensate: it stays as it is.
+        if sum.is_finite() {
+            self.lost += if self.sum.abs() >= term.abs() {
+                (self.sum - sum) + term
+            } else {
+                (term - sum) + self.sum
+            };
+        }
+        self.sum = sum;
+    }
+
+    fn value(self) -> f64 {
+        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
+    }
+}
+
+/// Everything the chunks of one tensor add up to. Chunks must come in order.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Elements.
+    pub elements: u64,
+    /// Elements whose stored value differs.
+    pub changed: u64,
+    before_squares: Compensated,
+    after_squares: Compensated,
+    delta_squares: Compensated,
+    abs_delta: Compensated,
+    /// max |d|; NaN where some d is NaN.
+    pub max_abs_delta: f64,
+    /// The first chunk that holds it.
+    pub max_chunk: usize,
+    /// Keys below each edge of the windows.
+    pub below: [u64; 4],
+    /// Count of each key that was counted one by one; empty until one was.
+    pub key_counts: Vec<u64>,
+    /// NaN, +∞, −∞ before.
+    pub nonfinite_before: [u64; 3],
+    /// NaN, +∞, −∞ after.
+    pub nonfinite_after: [u64; 3],
+    /// Finite before, not finite after.
+    pub new_nonfinite: u64,
+    chunks: usize,
+}
+
+impl Totals {
+    /// Adds the next chunk.
+    pub fn add(&mut self, chunk: &ChunkStats) {
+        self.elements += chunk.elements;
+        self.changed += chunk.changed;
+        self.before_squares.add(chunk.before_squares);
+        self.after_squares.add(chunk.after_squares);
+        self.delta_squares.add(chunk.delta_squares);
+        self.abs_delta.add(chunk.abs_delta);
+        let larger = chunk.max_abs_delta > self.max_abs_delta || chunk.max_abs_delta.is_nan();
+        if larger && !self.max_abs_delta.is_nan() {
+            self.max_abs_delta = chunk.max_abs_delta;
+            self.max_chunk = self.chunks;
+        }
+        for (total, count) in [
+            (&mut self.nonfinite_before, chunk.nonfinite_before),
+            (&mut self.nonfinite_after, chunk.nonfinite_after),
+        ] {
+            total.iter_mut().zip(count).for_each(|(total, count)| *total += count);
+        }
+        self.new_nonfinite += chunk.new_nonfinite;
+        self.below.iter_mut().zip(chunk.keys.below).for_each(|(total, count)| *total += count);
+        for &(key, count) in &chunk.keys.counts {
+            let key = usize::from(key);
+            if self.key_counts.len() <= key {
+                self.key_counts.resize(key + 1, 0);
+            }
+            if let Some(total) = self.key_counts.get_mut(key) {
+                *total += u64::from(count);
+            }
+        }
+        self.chunks += 1;
+    }
+
+    /// The key of the `rank`-th smallest |d| (from 1), or `None` where it lies outside the windows.
+    pub fn key_at_rank(&self, boundaries: &Boundaries, rank: u64) -> Option<u16> {
+        let [start, _, start_90, _, tail] = boundaries.edges;
+        if rank <= self.below[0] {
+            // Everything below key 1 has key 0.
+            return (start == 1).then_some(0);
+        }
+        for (window, first) in [start, start_90].into_iter().enumerate() {
+            let (from, to) = (*self.below.get(2 * window)?, *self.below.get(2 * window + 1)?);
+            if rank <= from {
+                return None;
+            }
+            if rank <= to {
+                let inside = *boundaries.inside.get(window)?;
+                return if inside { self.key_from(first, rank - from) } else { Some(first) };
+            }
+        }
+        let counted: u64 = self.key_counts.iter().skip(usize::from(tail)).sum();
+        let before_tail = self.elements - counted;
+        (rank > before_tail).then(|| self.key_from(tail, rank - before_tail)).flatten()
+    }
+
+    /// The key of the `rank`-th smallest among those counted from `first` on.
+    fn key_from(&self, first: u16, rank: u64) -> Option<u16> {
+        let mut seen = 0;
+        for (key, &count) in self.key_counts.iter().enumerate().skip(usize::from(first)) {
+            seen += count;
+            if seen >= rank {
+                return u16::try_from(key).ok();
+            }
+        }
+        None
+    }
+
+    /// ‖before‖, Frobenius.
+    pub fn before_norm(&self) -> f64 {
+        self.before_squares.value().sqrt()
+    }
+
+    /// ‖after‖, Frobenius.
+    pub fn after_norm(&self) -> f64 {
+        self.after_squares.value().sqrt()
+    }
+
+    /// ‖d‖, Frobenius.
+    pub fn delta_norm(&self) -> f64 {
+        self.delta_squares.value().sqrt()
+    }
+
+    /// Σ |d|.
+    pub fn abs_delta(&self) -> f64 {
+        self.abs_delta.value()
+    }
+
+    /// Cosine between before and after.
+    ///
+    /// ```text
+    /// ⟨a, b⟩ = (‖a‖² + ‖b‖² − ‖b − a‖²) / 2        cosine = ⟨a, b⟩ / (‖a‖ ‖b‖)
+    /// ```
+    ///
+    /// Absolute error below 10⁻¹² wherever neither norm is 10⁶ times the other. Degenerate: NaN where
+    /// either side is zero or any norm is not finite.
+    pub fn cosine(&self) -> f64 {
+        let (a, b) = (self.before_squares.value(), self.after_squares.value());
+        let inner = 0.5 * (a + b - self.delta_squares.value());
+        let cosine = inner / (a.sqrt() * b.sqrt());
+        if a > 0.0 && b > 0.0 { cosine.clamp(-1.0, 1.0) } else { f64::NAN }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compensation_keeps_what_a_plain_sum_loses() {
+        let mut sum = Compensated::default();
+        for term in [1.0, 1e100, 1.0, -1e100] {
+            sum.add(term);
+        }
+        assert_eq!(sum.value(), 2.0);
+    }
+
+    #[test]
+    fn an_infinite_sum_stays_infinite() {
+        let mut sum = Compensated::default();
+        for term in [1.0, f64::INFINITY, 1.0] {
+            sum.add(term);
+        }
+        assert_eq!(sum.value(), f64::INFINITY);
+    }
+}
