@@ -233,13 +233,13 @@ fn the_histogram_counts_each_element_once() {
     let (before, after) = (open("before"), open("after"));
     let name = "transformer.h.0.mlp.c_proj".parse().unwrap();
     let histogram = histogram(&before, &after, &name).unwrap();
-    let counted: u64 = histogram.buckets.iter().map(|&(_, _, count)| count).sum();
+    let counted: u64 = histogram.buckets.iter().map(|bucket| bucket.count).sum();
     let tensor = &pair["tensors"]["transformer.h.0.mlp.c_proj.weight"];
     assert_eq!(counted + histogram.zeros + histogram.nonfinite, tensor["elements"].as_u64().unwrap());
     let largest = number(&tensor["change"]["max_abs_delta"]);
-    let &(lower, upper, _) = histogram.buckets.last().unwrap();
-    assert!(lower <= largest && largest < upper, "{lower} {largest} {upper}");
-    assert!(histogram.buckets.windows(2).all(|two| two[0].1 == two[1].0), "buckets have gaps");
+    let last = histogram.buckets.last().unwrap();
+    assert!(last.lower <= largest && largest < last.upper, "{last:?} {largest}");
+    assert!(histogram.buckets.windows(2).all(|two| two[0].upper == two[1].lower), "buckets have gaps");
 }
 
 #[test]

@@ -242,16 +242,19 @@ fn ordinary() -> Deltas {
 }
 
 fn histogram() -> Histogram {
-    let bucket = |i: i32| {
-        let (lower, upper) = (2_f64.powf(f64::from(i) / 32.0), 2_f64.powf(f64::from(i + 1) / 32.0));
-        let count = (1e5 * (-(f64::from(i) + 300.0).powi(2) / 2e4).exp()).round();
-        (lower, upper, format!("{count}").parse().expect("a whole number"))
-    };
-    Histogram { buckets: (-600..0).map(bucket).collect(), zeros: 12_345, nonfinite: 3 }
+    let bell =
+        [3, 41, 350, 2_104, 9_001, 30_219, 68_400, 103_344, 104_857, 71_003, 28_888, 8_123, 1_444, 96, 0, 1];
+    let bucket = |(i, count)| Bucket { lower: 2_f64.powi(i), upper: 2_f64.powi(i + 1), count };
+    Histogram {
+        name: HOSTILE.into(),
+        buckets: (-18..).zip(bell).map(bucket).collect(),
+        zeros: 12_345,
+        nonfinite: 3,
+    }
 }
 
 fn render(deltas: &Deltas, format: Format, page: Page, histogram: Option<&Histogram>) -> String {
-    let report = DeltasReport { deltas, histogram: histogram.map(|histogram| (HOSTILE, histogram)) };
+    let report = DeltasReport { deltas, histogram };
     let mut out = Vec::new();
     report.write(format, &page, &mut out).expect("a vector takes everything");
     String::from_utf8(out).expect("every format is UTF-8")

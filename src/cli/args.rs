@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::deltas::NamePattern;
 use crate::report::Format;
 
 const EXIT_CODES: &str = "\
@@ -28,7 +29,7 @@ Examples:
       exit code 1 where the verdict is suspect, collapsed or invalid
   diagnose deltas base/ edited/ --expect '*.17.mlp.c_proj.weight' --expect-rank 1 --forbid-others
       the receipt of an edit: this tensor changed, by one rank, and nothing else did
-  diagnose deltas base/ merged/ --expect-changed --only '*.mlp.*' --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+  diagnose deltas base/ merged/ --expect-changed --only '*.mlp.*' -o summary.md
   diagnose deltas base/ edited/ --histogram transformer.h.17.mlp.c_proj.weight";
 
 /// Tells whether an edit of a language model's weights landed, whether it broke the model, and why.
@@ -66,7 +67,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "MODE", default_value = "auto")]
     pub(super) io: Io,
 
-    /// Colours on stdout; auto also honours the variable `NO_COLOR`
+    /// Colours on stdout; auto also honours `NO_COLOR`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: When,
 
@@ -128,7 +129,7 @@ pub(super) struct DeltasArgs {
 
     /// Compare only tensors whose name matches; may be given again
     #[arg(long, value_name = "GLOB")]
-    pub(super) only: Vec<String>,
+    pub(super) only: Vec<NamePattern>,
 
     /// Leading singular values of each changed matrix, or none [default: 8, of the most changed]
     #[arg(long, value_name = "K|none")]
@@ -144,7 +145,7 @@ pub(super) struct DeltasArgs {
 
     /// Draw how |Δ| of one tensor is distributed
     #[arg(long, value_name = "NAME")]
-    pub(super) histogram: Option<String>,
+    pub(super) histogram: Option<NamePattern>,
 
     /// Exit with 1 where the verdict is this or worse
     #[arg(long, value_name = "LEVEL", help_heading = "Checks")]
@@ -152,7 +153,7 @@ pub(super) struct DeltasArgs {
 
     /// A tensor whose name matches must have changed; may be given again
     #[arg(long, value_name = "GLOB", help_heading = "Checks")]
-    pub(super) expect: Vec<String>,
+    pub(super) expect: Vec<NamePattern>,
 
     /// The rank that the expected change has
     #[arg(long, value_name = "N", help_heading = "Checks")]

@@ -4,12 +4,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use super::args::{DeltasArgs, FailOn, Spectrum};
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{exit, output};
-use crate::deltas::{self, Deltas, DeltasError, Level, NamePattern, Plan, Receipt, SpectrumPlan};
-use crate::reader::{self, Checkpoint, ReadError};
+use crate::deltas::{self, Deltas, DeltasError, Level, Plan, Receipt, SpectrumPlan};
+use crate::reader::{Checkpoint, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
 
 /// Compares and reports; the exit code says whether the checks hold.
@@ -18,23 +20,21 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     if args.histogram.is_some() && format == Format::Csv {
         return Err(Failure::new("usage", "--histogram has no place in csv").hint("use another --format"));
     }
-    let plan = plan(args)?;
-    let plan_histogram = patterns("--histogram", args.histogram.as_slice())?.pop();
     settings.computes_on_cpu("deltas")?;
     let (before, after) = (open(&args.before, settings)?, open(&args.after, settings)?);
     let started = Instant::now();
-    let mut deltas = deltas::compare(&before, &after, &plan, &settings.narrator()).map_err(incomparable)?;
-    if args.hash {
-        deltas.before.sha256 = hashes(&before).map_err(|error| unreadable(&error))?;
-        deltas.after.sha256 = hashes(&after).map_err(|error| unreadable(&error))?;
-    }
+    let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
+    let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
         tell(&speed(&deltas, started));
     }
-    let histogram =
-        plan_histogram.as_ref().map(|name| deltas::histogram(&before, &after, name).map(|h| (name.as_str(), h)));
+    if args.hash {
+        deltas.before.sha256 = hashes(&before)?;
+        deltas.after.sha256 = hashes(&after)?;
+    }
+    let histogram = args.histogram.as_ref().map(|name| deltas::histogram(&before, &after, name));
     let histogram = histogram.transpose().map_err(incomparable)?;
-    let report = DeltasReport { deltas: &deltas, histogram: histogram.as_ref().map(|(name, h)| (*name, h)) };
+    let report = DeltasReport { deltas: &deltas, histogram: histogram.as_ref() };
     let page = settings.page(args.top);
     output::write(settings.output.as_deref(), |out| report.write(format, &page, out))?;
     let failed = failed_checks(&deltas, args.fail_on);
@@ -47,11 +47,11 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
 }
 
 fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
-    Checkpoint::open(path, &settings.limits, settings.io).map_err(|error| unreadable(&error))
+    Checkpoint::open(path, &settings.limits, settings.io).map_err(unreadable)
 }
 
-fn unreadable(error: &ReadError) -> Failure {
-    let mut failure = Failure::new(error.kind(), error);
+fn unreadable(error: ReadError) -> Failure {
+    let mut failure = Failure::new(error.kind(), &error);
     if let Some(path) = error.path() {
         failure = failure.at(path);
     }
@@ -63,15 +63,17 @@ fn unreadable(error: &ReadError) -> Failure {
 
 fn incomparable(error: DeltasError<ReadError>) -> Failure {
     match error {
-        DeltasError::Read(error) => unreadable(&error),
-        other => Failure::new("deltas", other),
+        DeltasError::Read(error) => unreadable(error),
+        DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),
+        DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
+        DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),
     }
 }
 
-/// The plan as meant. Patterns are checked here, before any file is opened.
-fn plan(args: &DeltasArgs) -> Result<Plan, Failure> {
-    Ok(Plan {
-        only: patterns("--only", &args.only)?,
+/// The plan as meant.
+fn plan(args: &DeltasArgs) -> Plan {
+    Plan {
+        only: args.only.clone(),
         spectrum: match args.spectrum {
             None => SpectrumPlan::default(),
             Some(Spectrum::Leading(k)) => SpectrumPlan::Every(k),
@@ -79,30 +81,19 @@ fn plan(args: &DeltasArgs) -> Result<Plan, Failure> {
         },
         norms: args.norms,
         receipt: Receipt {
-            expect: patterns("--expect", &args.expect)?,
+            expect: args.expect.clone(),
             expect_rank: args.expect_rank,
             forbid_others: args.forbid_others,
             expect_changed: args.expect_changed,
             expect_identical: args.expect_identical,
         },
-    })
+    }
 }
 
-fn patterns(flag: &str, texts: &[String]) -> Result<Vec<NamePattern>, Failure> {
-    let unclear = |error| {
-        Failure::new("usage", format!("{flag}: {error}"))
-            .hint("* stands for any text, ? for one character, [a-z] for one of a set, {a,b} for either")
-    };
-    texts.iter().map(|text| text.parse().map_err(unclear)).collect()
-}
-
-/// File name and SHA-256 of each file of a checkpoint.
-fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, ReadError> {
-    let hash = |file: &reader::SourceFile| {
-        let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok((name, reader::sha256(file)?))
-    };
-    checkpoint.files().iter().map(hash).collect()
+/// Name and SHA-256 of each file.
+fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Failure> {
+    let hashes = checkpoint.files().par_iter().map(|file| Ok((file.name(), sha256(file)?)));
+    hashes.collect::<Result<_, _>>().map_err(unreadable)
 }
 
 /// The checks that were asked for and do not hold, each in a sentence.

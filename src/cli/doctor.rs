@@ -1,9 +1,13 @@
 //! `diagnose doctor`: what this machine offers.
 
+use std::fs::File;
+
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{exit, output};
 use crate::gpu;
+use crate::linalg::SimdLevel;
+use crate::reader::is_remote;
 use crate::report::{CudaState, DeviceState, DoctorReport, Format};
 
 /// Looks around and reports.
@@ -22,11 +26,11 @@ fn look_around() -> DoctorReport {
     DoctorReport {
         target: target(),
         linear_algebra: linear_algebra().to_owned(),
-        simd: simd().to_owned(),
+        simd: SimdLevel::detect().to_string(),
         threads: rayon::current_num_threads(),
         memory_total: meminfo(&memory, "MemTotal"),
         memory_available: meminfo(&memory, "MemAvailable"),
-        io: "auto".to_owned(),
+        io: reading(),
         cuda: cuda(),
     }
 }
@@ -45,39 +49,27 @@ fn linear_algebra() -> &'static str {
     if cfg!(feature = "lapack") { "OpenBLAS through ndarray-linalg" } else { "faer, built in" }
 }
 
-fn simd() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return "AVX-512";
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
-            return "AVX2 and F16C";
-        }
+/// How `--io auto` reads a checkpoint that lies in the current directory.
+fn reading() -> String {
+    match File::open(".").map(|folder| is_remote(&folder)) {
+        Ok(true) => "pread: the current directory is on a network or in user space".to_owned(),
+        Ok(false) => "memory maps: the current directory is on a local disk".to_owned(),
+        Err(error) => format!("unknown: the current directory cannot be opened: {error}"),
     }
-    "portable"
 }
 
 fn cuda() -> CudaState {
-    let mut missing = Vec::new();
-    let mut note = |found: Result<String, String>| {
-        found
-            .map_err(|reason| {
-                if !missing.contains(&reason) {
-                    missing.push(reason)
-                }
-            })
-            .ok()
-    };
-    let driver = note(gpu::driver_version());
-    let nvrtc = note(gpu::nvrtc_version());
     let devices = gpu::probe().unwrap_or_default().into_iter().map(|device| DeviceState {
         ordinal: device.ordinal,
         name: device.name,
         compute_capability: format!("{}.{}", device.compute_capability.0, device.compute_capability.1),
         memory: device.memory,
     });
-    CudaState { driver, nvrtc, devices: devices.collect(), missing }
+    CudaState {
+        devices: devices.collect(),
+        driver: gpu::driver_version().into(),
+        nvrtc: gpu::nvrtc_version().into(),
+    }
 }
 
 /// A value of `/proc/meminfo` in bytes.

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use clap::error::ErrorKind;
+
 use super::exit;
 use super::settings::colour_allowed;
 use crate::report::{ErrorRecord, Paint, Tone};
@@ -45,6 +47,7 @@ impl Failure {
         let usage = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("Usage: "));
         let hint = match (tips.is_empty(), usage) {
             (false, _) => tips.join("; "),
+            (true, _) if error.kind() == ErrorKind::ArgumentConflict => "leave one of the two out".to_owned(),
             (true, Some(usage)) => format!("usage: {}", usage.lines().next().unwrap_or_default()),
             (true, None) => "'diagnose --help' lists commands and options".to_owned(),
         };

@@ -32,7 +32,8 @@ pub(super) fn write(
 pub(super) fn check(destination: Option<&Path>) -> Result<(), Failure> {
     match destination {
         Some(path) if path.is_dir() => {
-            Err(Failure::new("output", format!("{} is a directory", path.display())).at(path))
+            Err(Failure::new("output", format!("cannot write {}: it is a directory", path.display()))
+                .at(path))
         }
         Some(path) if !folder_of(path).is_dir() => {
             let folder = folder_of(path).display().to_string();

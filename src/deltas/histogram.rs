@@ -10,15 +10,27 @@ use crate::tensor::Source;
 const BUCKET: usize = 32;
 
 /// How many elements of a tensor moved by how much.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
-    /// Lower edge, upper edge and count of each bucket of |Δ|, ascending and without gaps, four an octave,
-    /// from the smallest to the largest |Δ| above zero.
-    pub buckets: Vec<(f64, f64, u64)>,
+    /// Name of the tensor.
+    pub name: String,
+    /// Four buckets an octave, ascending, without gaps, from the smallest to the largest |Δ| above zero.
+    pub buckets: Vec<Bucket>,
     /// Elements that did not move (or by less than 2⁻¹³³).
     pub zeros: u64,
     /// Elements whose Δ is not finite.
     pub nonfinite: u64,
+}
+
+/// Elements with `lower ≤ |Δ| < upper`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// Lower edge.
+    pub lower: f64,
+    /// Upper edge: where the next bucket begins.
+    pub upper: f64,
+    /// How many.
+    pub count: u64,
 }
 
 /// Counts |Δ| of one tensor in four buckets an octave. The name is matched as `--expect` matches it; the first match counts.
@@ -50,9 +62,14 @@ pub fn histogram<S: Source>(
     let counts: Vec<u64> = finite.chunks(BUCKET).map(|keys| keys.iter().sum()).collect();
     let first = counts.iter().position(|&count| count > 0).unwrap_or(counts.len());
     let edge = |bucket: usize| key_lower_edge((bucket * BUCKET) as u16);
-    let buckets = counts.iter().enumerate().skip(first);
+    let buckets = counts.iter().enumerate().skip(first).map(|(bucket, &count)| Bucket {
+        lower: edge(bucket),
+        upper: edge(bucket + 1),
+        count,
+    });
     Ok(Histogram {
-        buckets: buckets.map(|(bucket, &count)| (edge(bucket), edge(bucket + 1), count)).collect(),
+        name: a.name.clone(),
+        buckets: buckets.collect(),
         zeros: totals.below.first().copied().unwrap_or(0),
         nonfinite: rest.iter().sum(),
     })

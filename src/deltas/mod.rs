@@ -23,7 +23,7 @@ mod windows;
 mod wording;
 
 pub use compare::{DeltasError, Plan, SpectrumPlan, compare};
-pub use histogram::{Histogram, histogram};
+pub use histogram::{Bucket, Histogram, histogram};
 pub use outcome::*;
 pub use pass::Progress;
 pub use pattern::{NamePattern, PatternError};

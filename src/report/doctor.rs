@@ -1,5 +1,6 @@
 //! `diagnose.doctor/1`: what the machine offers.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -29,17 +30,40 @@ pub struct DoctorReport {
     pub cuda: CudaState,
 }
 
-/// What was found of CUDA; each part is there or says why not.
+/// What was found of CUDA.
 #[derive(Clone, Debug, Serialize)]
 pub struct CudaState {
-    /// The CUDA version that the driver speaks.
-    pub driver: Option<String>,
-    /// The version of the run-time compiler that kernels go through.
-    pub nvrtc: Option<String>,
+    /// The driver, by the CUDA version that it speaks.
+    pub driver: Component,
+    /// The run-time compiler that kernels go through.
+    pub nvrtc: Component,
     /// Devices by ordinal.
     pub devices: Vec<DeviceState>,
-    /// What is missing.
-    pub missing: Vec<String>,
+}
+
+/// A library that is there, or the reason why it is not.
+#[derive(Clone, Debug, Serialize)]
+pub struct Component {
+    /// Its version, where it is there.
+    pub version: Option<String>,
+    /// What was found in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<Result<String, String>> for Component {
+    fn from(found: Result<String, String>) -> Self {
+        match found {
+            Ok(version) => Self { version: Some(version), reason: None },
+            Err(reason) => Self { version: None, reason: Some(reason) },
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.version.as_ref().or(self.reason.as_ref()).map_or("unknown", String::as_str))
+    }
 }
 
 /// One device.
@@ -77,16 +101,15 @@ impl DoctorReport {
     /// Where `out` does not take it.
     pub fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
         let memory = |n: Option<u64>| n.map_or_else(|| "unknown".to_owned(), bytes);
-        let or_absent = |version: &Option<String>| version.clone().unwrap_or_else(|| "not found".to_owned());
         let mut rows = vec![
             ("diagnose", format!("{} for {}", env!("CARGO_PKG_VERSION"), self.target)),
-            ("algebra", self.linear_algebra.clone()),
+            ("linear algebra", self.linear_algebra.clone()),
             ("SIMD", self.simd.clone()),
             ("threads", self.threads.to_string()),
             ("memory", format!("{}, {} available", memory(self.memory_total), memory(self.memory_available))),
-            ("reading", self.io.clone()),
-            ("CUDA driver", or_absent(&self.cuda.driver)),
-            ("NVRTC", or_absent(&self.cuda.nvrtc)),
+            ("--io auto", self.io.clone()),
+            ("CUDA driver", self.cuda.driver.to_string()),
+            ("NVRTC", self.cuda.nvrtc.to_string()),
         ];
         for DeviceState { ordinal, name, compute_capability, memory } in &self.cuda.devices {
             let name = Printable(name);
@@ -95,9 +118,8 @@ impl DoctorReport {
                 format!("cuda:{ordinal} {name}, compute {compute_capability}, {}", bytes(*memory)),
             ));
         }
-        rows.extend(self.cuda.missing.iter().map(|reason| ("no CUDA", reason.clone())));
         for (label, finding) in rows {
-            writeln!(out, "{label:13}{finding}")?;
+            writeln!(out, "{label:16}{finding}")?;
         }
         Ok(())
     }

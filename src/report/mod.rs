@@ -13,7 +13,7 @@ mod paint;
 mod text;
 
 pub use deltas::{DeltasReport, Page};
-pub use doctor::{CudaState, DeviceState, DoctorReport};
+pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
 pub use error::ErrorRecord;
 pub use format::{Format, UnknownFormat};
 pub use number::{bytes, count, significant};

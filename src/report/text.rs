@@ -4,6 +4,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::tensor::Printable;
 
+/// The longest that a sentence of a report may be: a name in it can have megabytes.
+pub(super) const SENTENCE_COLUMNS: usize = 600;
+
 /// Columns that a text takes on a terminal (a CJK character takes two).
 pub fn width(text: &str) -> usize {
     text.width()

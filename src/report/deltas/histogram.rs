@@ -1,6 +1,6 @@
 //! How |Δ| of one tensor is distributed, as bars over a logarithmic axis.
 
-use crate::deltas::Histogram;
+use crate::deltas::{Bucket, Histogram};
 use crate::report::number::{count, share, significant};
 use crate::report::text;
 
@@ -10,26 +10,23 @@ const ROWS: usize = 28;
 const AROUND: usize = 9 + 2 + 2 + 2 + 6;
 
 /// A title and a line a bar, the smallest change first; no line is wider than `width`.
-pub(super) fn lines(name: &str, histogram: &Histogram, width: usize) -> Vec<String> {
-    let changed: u64 = histogram.buckets.iter().map(|&(_, _, count)| count).sum();
-    let total = changed + histogram.zeros + histogram.nonfinite;
+pub(super) fn lines(histogram: &Histogram, width: usize) -> Vec<String> {
+    let Histogram { name, buckets, zeros, nonfinite } = histogram;
+    let changed = buckets.iter().map(|bucket| bucket.count).sum::<u64>() + nonfinite;
+    let total = changed + zeros;
     let mut lines = vec![
         format!("|Δ| of {}", text::name(name, width.saturating_sub(7))),
-        text::elide(&counts(changed + histogram.nonfinite, total, histogram.nonfinite), width),
+        text::elide(&counts(changed, total, *nonfinite), width),
     ];
-    let rows = rows(histogram);
+    let rows = rows(buckets);
     let most = rows.iter().map(|&(_, n)| n).max().unwrap_or(0);
     let count_width = count(most).len();
     let room = width.saturating_sub(AROUND + count_width).max(4);
     lines.extend(rows.into_iter().map(|(lower, n)| {
         let bar = bar(n, most, room);
         let pad = " ".repeat(room.saturating_sub(text::width(&bar)));
-        format!(
-            "{:>9}  {bar}{pad}  {:>count_width$}  {:>6}",
-            significant(lower, 3),
-            count(n),
-            share(n, total)
-        )
+        let (lower, share) = (significant(lower, 3), share(n, total));
+        format!("{lower:>9}  {bar}{pad}  {:>count_width$}  {share:>6}", count(n))
     }));
     lines
 }
@@ -39,29 +36,14 @@ fn counts(changed: u64, total: u64, nonfinite: u64) -> String {
     format!("{changed} of {total} elements changed, {nonfinite} not finite")
 }
 
-/// Lower edge and count of each bar: equal steps of the logarithm, the finest power of two of an octave that fits.
-fn rows(histogram: &Histogram) -> Vec<(f64, u64)> {
-    let octave = |(lower, ..): &(f64, f64, u64)| lower.max(f64::MIN_POSITIVE).log2();
-    let (Some(first), Some(last)) = (histogram.buckets.first(), histogram.buckets.last()) else {
-        return Vec::new();
+/// Lower edge and count of each bar: as few octaves to a bar as the rows allow, as many to each.
+fn rows(buckets: &[Bucket]) -> Vec<(f64, u64)> {
+    let octaves = buckets.len().div_ceil(ROWS).max(1);
+    let row = |octaves: &[Bucket]| {
+        let lower = octaves.first().map(|bucket| bucket.lower)?;
+        Some((lower, octaves.iter().map(|bucket| bucket.count).sum()))
     };
-    let (first, last) = (octave(first), octave(last));
-    let mut step = 0.125;
-    while (last / step).floor() - (first / step).floor() >= ROWS as f64 {
-        step *= 2.0;
-    }
-    let start = (first / step).floor();
-    let mut rows: Vec<(f64, u64)> = Vec::new();
-    for bucket in &histogram.buckets {
-        let row = (octave(bucket) / step).floor() - start;
-        while (rows.len() as f64) <= row {
-            rows.push((((start + rows.len() as f64) * step).exp2(), 0));
-        }
-        if let Some((_, n)) = rows.last_mut() {
-            *n += bucket.2;
-        }
-    }
-    rows
+    buckets.chunks(octaves).filter_map(row).collect()
 }
 
 /// `n` of `most` as a bar of at most `room` columns, to an eighth of a column; what is there is never invisible.
@@ -81,41 +63,35 @@ fn bar(n: u64, most: u64, room: usize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn bars_are_as_long_as_their_counts() {
-        let histogram = Histogram {
-            buckets: vec![(0.25, 0.2519, 1), (1.0, 1.0078, 100), (2.0, 2.0156, 50)],
-            zeros: 49,
-            nonfinite: 0,
-        };
-        let drawn: Vec<(String, usize)> = rows(&histogram)
-            .into_iter()
-            .filter(|&(_, n)| n > 0)
-            .map(|(lower, n)| (significant(lower, 3), text::width(&bar(n, 100, 20))))
-            .collect();
-        assert_eq!(drawn, [("0.250".into(), 1), ("1.00".into(), 20), ("2.00".into(), 10)]);
-        assert_eq!(bar(1, 1_000_000, 20), "▏");
+    fn octaves(first: i32, counts: &[u64]) -> Histogram {
+        let bucket =
+            |(i, &count): (i32, &u64)| Bucket { lower: 2_f64.powi(i), upper: 2_f64.powi(i + 1), count };
+        let buckets = (first..).zip(counts).map(bucket).collect();
+        Histogram { name: "名".repeat(90), buckets, zeros: 5, nonfinite: 1 }
     }
 
     #[test]
-    fn the_widest_range_still_fits_in_the_rows() {
-        let histogram = Histogram {
-            buckets: vec![(f64::MIN_POSITIVE, 1e-307, 1), (1e308, f64::MAX, 1)],
-            zeros: 0,
-            nonfinite: 0,
-        };
-        assert!(rows(&histogram).len() <= ROWS);
-        assert_eq!(rows(&histogram).iter().map(|&(_, n)| n).sum::<u64>(), 2);
+    fn bars_are_as_long_as_their_counts() {
+        assert_eq!(bar(100, 100, 20), "█".repeat(20));
+        assert_eq!(bar(50, 100, 20), "█".repeat(10));
+        assert_eq!(bar(53, 100, 20), "█".repeat(10) + "▌");
+        assert_eq!(bar(1, 1_000_000, 20), "▏");
+        assert_eq!(bar(0, 100, 20), "");
+    }
+
+    #[test]
+    fn the_widest_range_still_fits_in_the_rows_and_loses_no_element() {
+        let widest = octaves(-133, &[7; 261]);
+        let rows = rows(&widest.buckets);
+        assert!(rows.len() <= ROWS);
+        assert_eq!(rows.iter().map(|&(_, n)| n).sum::<u64>(), 7 * 261);
+        assert!(rows.is_sorted_by(|a, b| a.0 < b.0));
     }
 
     #[test]
     fn no_line_passes_the_width() {
-        let buckets = (0_i32..4000)
-            .map(|i| (2_f64.powf(f64::from(i) / 100.0 - 30.0), 0.0, u64::from(i.unsigned_abs()) << 40))
-            .collect();
-        let histogram = Histogram { buckets, zeros: 5, nonfinite: 1 };
         for width in [60, 80, 120] {
-            for line in lines(&"名".repeat(90), &histogram, width) {
+            for line in lines(&octaves(-40, &[1, 0, 1 << 40, 77, u64::from(u32::MAX)]), width) {
                 assert!(text::width(&line) <= width, "{line}");
             }
         }
@@ -123,6 +99,7 @@ mod tests {
 
     #[test]
     fn a_tensor_without_a_change_has_no_bars() {
-        assert_eq!(rows(&Histogram { zeros: 7, ..Histogram::default() }), []);
+        let still = octaves(0, &[]);
+        assert_eq!(lines(&still, 80).len(), 2);
     }
 }

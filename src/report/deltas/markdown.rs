@@ -10,7 +10,7 @@ use super::ranking::{self, COLUMNS};
 use super::write::{DeltasReport, Page};
 use super::{histogram, overview};
 use crate::deltas::{Deltas, Level};
-use crate::report::text;
+use crate::report::text::{self, SENTENCE_COLUMNS};
 use crate::tensor::Printable;
 
 /// Columns that a name may take: beyond that the page scrolls.
@@ -21,9 +21,17 @@ const HISTOGRAM_WIDTH: usize = 80;
 pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write) -> io::Result<()> {
     let deltas = report.deltas;
     verdict(deltas, out)?;
+    if !deltas.expectations.is_empty() {
+        writeln!(out, "Checks:\n")?;
+    }
     for expectation in &deltas.expectations {
         let mark = if expectation.held { "✅" } else { "❌" };
-        writeln!(out, "- {mark} {}: {}", code(&expectation.expect), prose(&expectation.found))?;
+        writeln!(
+            out,
+            "- {mark} {}: {}",
+            code(&expectation.expect),
+            prose(&text::name(&expectation.found, SENTENCE_COLUMNS))
+        )?;
     }
     if !deltas.expectations.is_empty() {
         writeln!(out)?;
@@ -33,9 +41,9 @@ pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write)
         writeln!(out, "| {label} | {} |", prose(&value))?;
     }
     most_changed(deltas, page.top, out)?;
-    if let Some((name, histogram)) = report.histogram {
+    if let Some(histogram) = report.histogram {
         writeln!(out, "\n```text")?;
-        for line in histogram::lines(name, histogram, HISTOGRAM_WIDTH) {
+        for line in histogram::lines(histogram, HISTOGRAM_WIDTH) {
             writeln!(out, "{}", line.replace('`', "\\x60"))?;
         }
         writeln!(out, "```")?;
@@ -49,9 +57,9 @@ fn verdict(deltas: &Deltas, out: &mut dyn Write) -> io::Result<()> {
         Level::Suspect => "⚠️",
         Level::Collapsed | Level::Invalid => "❌",
     };
-    writeln!(out, "### {mark} {}\n", prose(&overview::headline(deltas)))?;
+    writeln!(out, "### {mark} diagnose deltas · {}\n", prose(&overview::headline(deltas)))?;
     for reason in &deltas.verdict.reasons {
-        writeln!(out, "- {}", prose(reason))?;
+        writeln!(out, "- {}", prose(&text::name(reason, SENTENCE_COLUMNS)))?;
     }
     if deltas.verdict.reasons.is_empty() { Ok(()) } else { writeln!(out) }
 }

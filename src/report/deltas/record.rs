@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::tensor_record::TensorRecord;
 use super::words;
 use super::write::DeltasReport;
-use crate::deltas::{Calibration, Deltas, Expectation, Histogram, Side, Signature, Summary, Verdict};
+use crate::deltas::{Bucket, Calibration, Deltas, Expectation, Histogram, Side, Signature, Summary, Verdict};
 use crate::report::json::{NonFiniteFields, Tool};
 
 /// Name and version of the record.
@@ -115,7 +115,7 @@ struct SignatureRecord<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct HistogramRecord<'a> {
     name: &'a str,
-    /// Ascending; buckets that hold nothing are left out.
+    /// Ascending, an octave each.
     buckets: Vec<BucketRecord>,
     /// Elements that did not change.
     zeros: u64,
@@ -222,14 +222,14 @@ impl<'a> From<&'a Signature> for SignatureRecord<'a> {
     }
 }
 
-impl<'a> From<(&'a str, &Histogram)> for HistogramRecord<'a> {
-    fn from((name, histogram): (&'a str, &Histogram)) -> Self {
-        let bucket = |&(lower, upper, count): &(f64, f64, u64)| BucketRecord { lower, upper, count };
+impl<'a> From<&'a Histogram> for HistogramRecord<'a> {
+    fn from(Histogram { name, buckets, zeros, nonfinite }: &'a Histogram) -> Self {
+        let bucket = |&Bucket { lower, upper, count }: &Bucket| BucketRecord { lower, upper, count };
         Self {
             name,
-            buckets: histogram.buckets.iter().map(bucket).collect(),
-            zeros: histogram.zeros,
-            nonfinite_elements: histogram.nonfinite,
+            buckets: buckets.iter().map(bucket).collect(),
+            zeros: *zeros,
+            nonfinite_elements: *nonfinite,
         }
     }
 }

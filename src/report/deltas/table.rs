@@ -10,7 +10,7 @@ use super::{histogram, overview};
 use crate::deltas::{Deltas, Level, SpectrumOutcome, TensorDelta};
 use crate::report::number::counted;
 use crate::report::paint::Tone;
-use crate::report::text;
+use crate::report::text::{self, SENTENCE_COLUMNS};
 use crate::tensor::Printable;
 
 /// Columns that labels take, their gap included.
@@ -27,9 +27,9 @@ pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write)
     expectations(report.deltas, page, out)?;
     facts(report.deltas, page, out)?;
     most_changed(report.deltas, page, out)?;
-    if let Some((name, histogram)) = report.histogram {
+    if let Some(histogram) = report.histogram {
         writeln!(out)?;
-        for line in histogram::lines(name, histogram, prose_width(page)) {
+        for line in histogram::lines(histogram, prose_width(page)) {
             writeln!(out, "{line}")?;
         }
     }
@@ -46,7 +46,7 @@ fn verdict(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> 
         writeln!(out, "{}", page.paint.paint(tone, &line))?;
     }
     for reason in &deltas.verdict.reasons {
-        paragraph("  • ", &Printable(reason).to_string(), page, None, out)?;
+        paragraph("  • ", &text::name(reason, SENTENCE_COLUMNS), page, None, out)?;
     }
     writeln!(out)
 }
@@ -54,7 +54,11 @@ fn verdict(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> 
 fn expectations(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> {
     for expectation in &deltas.expectations {
         let (mark, tone) = if expectation.held { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
-        let sentence = format!("{}: {}", Printable(&expectation.expect), Printable(&expectation.found));
+        let sentence = format!(
+            "{}: {}",
+            Printable(&expectation.expect),
+            text::name(&expectation.found, SENTENCE_COLUMNS)
+        );
         let lines = text::wrap(&sentence, prose_width(page) - 4);
         for (i, line) in lines.iter().enumerate() {
             let mark = if i == 0 { page.paint.paint(tone, mark) } else { " ".to_owned() };

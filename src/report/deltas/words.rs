@@ -48,8 +48,8 @@ pub(super) const fn matrix_kind(kind: MatrixKind) -> &'static str {
         MatrixKind::Embedding => "embedding",
         MatrixKind::Norm => "norm",
         MatrixKind::Bias => "bias",
-        MatrixKind::Adapter => "adapter",
         MatrixKind::Buffer => "buffer",
+        MatrixKind::Adapter => "adapter",
     }
 }
 

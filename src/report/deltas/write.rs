@@ -13,8 +13,8 @@ use crate::report::{Format, Paint};
 pub struct DeltasReport<'a> {
     /// The comparison.
     pub deltas: &'a Deltas,
-    /// The histogram of |Δ| of one tensor, with the tensor's name, where one was asked for.
-    pub histogram: Option<(&'a str, &'a Histogram)>,
+    /// The distribution of |Δ| of one tensor, where it was asked for.
+    pub histogram: Option<&'a Histogram>,
 }
 
 /// The page that a format for people is laid out on.
