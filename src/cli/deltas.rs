@@ -18,7 +18,8 @@ use crate::report::{self, DeltasReport, Format};
 pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::ALL)?;
     if args.histogram.is_some() && format == Format::Csv {
-        return Err(Failure::new("usage", "--histogram has no place in csv").hint("use another --format"));
+        return Err(Failure::new("usage", "--histogram has no place in csv")
+            .hint("use --format table, json, jsonl or markdown"));
     }
     settings.computes_on_cpu("deltas")?;
     let (before, after) = (open(&args.before, settings)?, open(&args.after, settings)?);
@@ -26,7 +27,7 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
     let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
-        tell(&speed(&deltas, started));
+        tell(&duration(&deltas, started));
     }
     if args.hash {
         deltas.before.sha256 = hashes(&before)?;
@@ -50,8 +51,9 @@ fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
     Checkpoint::open(path, &settings.limits, settings.io).map_err(unreadable)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unreadable(error: ReadError) -> Failure {
-    let mut failure = Failure::new(error.kind(), &error);
+    let mut failure = Failure::new(error.kind(), format!("cannot read {error}"));
     if let Some(path) = error.path() {
         failure = failure.at(path);
     }
@@ -111,16 +113,10 @@ fn failed_checks(deltas: &Deltas, fail_on: Option<FailOn>) -> Vec<String> {
     verdict.into_iter().chain(broken).collect()
 }
 
-fn speed(deltas: &Deltas, started: Instant) -> String {
-    let read = deltas.before.bytes + deltas.after.bytes;
-    let seconds = started.elapsed().as_secs_f64();
-    let rate = report::significant(read as f64 / seconds / 1e9, 3);
-    let threads = rayon::current_num_threads();
-    format!(
-        "compared {} in {} s on {threads} threads: {rate} GB/s",
-        report::bytes(read),
-        report::significant(seconds, 3)
-    )
+fn duration(deltas: &Deltas, started: Instant) -> String {
+    let (read, threads) = (deltas.before.bytes + deltas.after.bytes, rayon::current_num_threads());
+    let seconds = report::significant(started.elapsed().as_secs_f64(), 3);
+    format!("compared {} in {seconds} s on {threads} threads", report::bytes(read))
 }
 
 /// A line on stderr; that it cannot be written changes nothing.
