@@ -106,7 +106,7 @@ fn a_verdict_at_the_threshold_fails_the_gate_and_a_milder_one_does_not() {
     };
     let destroyed = run("after-rome-collapse", "collapsed");
     assert_eq!(destroyed.code, Some(1), "{}", destroyed.stdout);
-    assert_eq!(destroyed.stderr, "check failed: the verdict is at or above --fail-on collapsed\n");
+    assert_eq!(destroyed.stderr, "check failed: --fail-on collapsed: the verdict is collapsed\n");
     assert!(destroyed.stdout.starts_with("collapsed: "), "{}", destroyed.stdout);
     let healthy = run("after-rome-normal", "suspect");
     assert_eq!((healthy.code, healthy.stderr.as_str()), (Some(0), ""), "{}", healthy.stdout);

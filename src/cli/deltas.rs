@@ -101,16 +101,18 @@ fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Failure> {
 /// The checks that were asked for and do not hold, each in a sentence.
 fn failed_checks(deltas: &Deltas, fail_on: Option<FailOn>) -> Vec<String> {
     let threshold = fail_on.map(|level| match level {
-        FailOn::Suspect => (Level::Suspect, "suspect"),
-        FailOn::Collapsed => (Level::Collapsed, "collapsed"),
+        FailOn::Suspect => Level::Suspect,
+        FailOn::Collapsed => Level::Collapsed,
     });
-    let verdict = threshold
-        .filter(|&(level, _)| deltas.verdict.level >= level)
-        .map(|(_, name)| format!("check failed: the verdict is at or above --fail-on {name}"));
+    let level = deltas.verdict.level;
+    let too_bad = threshold.filter(|&threshold| level >= threshold).map(|threshold| {
+        let [level, threshold] = [level, threshold].map(report::level_name);
+        format!("check failed: --fail-on {threshold}: the verdict is {level}")
+    });
     let broken = deltas.expectations.iter().filter(|expectation| !expectation.held);
     let broken =
         broken.map(|expectation| format!("check failed: {}: {}", expectation.expect, expectation.found));
-    verdict.into_iter().chain(broken).collect()
+    too_bad.into_iter().chain(broken).collect()
 }
 
 fn duration(deltas: &Deltas, started: Instant) -> String {
@@ -122,4 +124,56 @@ fn duration(deltas: &Deltas, started: Instant) -> String {
 /// A line on stderr; that it cannot be written changes nothing.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::tensor::Printable(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deltas::{Calibration, Expectation, Side, Signature, SignatureKind, Summary, Verdict};
+
+    fn found(level: Level) -> Deltas {
+        let side =
+            || Side { path: "x".into(), files: 1, tensors: 1, parameters: 1, bytes: 4, sha256: vec![] };
+        let calibration = Calibration { calibrated: false, basis: String::new() };
+        Deltas {
+            before: side(),
+            after: side(),
+            summary: Summary::default(),
+            verdict: Verdict { level, reasons: vec![], calibration },
+            expectations: vec![],
+            signature: Signature {
+                kind: SignatureKind::None,
+                layers: vec![],
+                estimated_edits: None,
+                reasons: vec![],
+            },
+            tensors: vec![],
+        }
+    }
+
+    #[test]
+    fn a_verdict_fails_at_its_threshold_and_beyond_and_only_where_one_is_given() {
+        use Level::{Collapsed, Healthy, Identical, Invalid, Suspect};
+        let failing = |fail_on| {
+            let levels = [Identical, Healthy, Suspect, Collapsed, Invalid];
+            levels
+                .into_iter()
+                .filter(|&level| !failed_checks(&found(level), fail_on).is_empty())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(failing(None), []);
+        assert_eq!(failing(Some(FailOn::Suspect)), [Suspect, Collapsed, Invalid]);
+        assert_eq!(failing(Some(FailOn::Collapsed)), [Collapsed, Invalid]);
+    }
+
+    #[test]
+    fn every_expectation_that_does_not_hold_is_a_failed_check() {
+        let expectation =
+            |expect: &str, held| Expectation { expect: expect.into(), held, found: "so".into() };
+        let deltas = Deltas {
+            expectations: vec![expectation("a", true), expectation("b", false)],
+            ..found(Level::Healthy)
+        };
+        assert_eq!(failed_checks(&deltas, None), ["check failed: b: so"]);
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn headline(deltas: &Deltas) -> String {
     let Summary { tensors_compared, .. } = deltas.summary;
     match deltas.verdict.level {
         level if tensors_compared == 0 => {
-            format!("{}: no tensor stands on both sides with one shape", words::level(level))
+            format!("{}: no tensor stands on both sides with one shape", words::level_name(level))
         }
         Level::Identical if tensors_compared == 1 => {
             "identical: the one tensor compared holds the same values".to_owned()
@@ -30,7 +30,7 @@ pub(super) fn headline(deltas: &Deltas) -> String {
         Level::Identical => {
             format!("identical: all {} compared hold the same values", counted(tensors_compared, "tensor"))
         }
-        level => format!("{}: {}", words::level(level), words::level_meaning(level)),
+        level => format!("{}: {}", words::level_name(level), words::level_meaning(level)),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::deltas::{Level, Signature, SignatureKind, Status};
 use crate::model::{MatrixKind, Orientation};
 use crate::report::number::{count, runs};
 
-/// A level as records name it.
-pub(super) const fn level(level: Level) -> &'static str {
+/// A level as records and `--fail-on` name it.
+pub const fn level_name(level: Level) -> &'static str {
     match level {
         Level::Identical => "identical",
         Level::Healthy => "healthy",
