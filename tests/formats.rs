@@ -1,6 +1,8 @@
 //! Every format of one report that has everything in it: hostile names, values that are no numbers, spectra that were
 //! skipped, tensors that came, went and changed their shape, checks that failed.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 
 use collapse_diagnostics::deltas::*;
@@ -161,7 +163,7 @@ fn everything() -> Deltas {
                  edits stay below 5"
                     .into(),
             ],
-            calibration: Calibration { calibrated: true, basis: "12 labelled edits of GPT-2, margin 3.1".into() },
+            calibration: Calibration { calibrated: true, basis: "12 labelled edits of GPT-2: healthy ones end at 2, others begin at 6; a margin of 3".into() },
         },
         expectations: vec![
             Expectation { expect: "--expect '*.17.mlp.c_proj.weight'".into(), held: true, found: "changed".into() },
@@ -337,9 +339,55 @@ fn json_is_strict_and_keeps_names_to_the_letter() {
     assert_eq!(worst["spectrum_status"], "skipped");
     assert_eq!(document["tensors"][1]["nonfinite"], serde_json::Value::Null);
     assert_eq!(document["tensors"][1]["rms_delta"], 1.0 / 3.0);
-    let mut without_histogram = document;
-    without_histogram.as_object_mut().expect("an object").remove("histogram");
-    insta::assert_snapshot!("json", format!("{without_histogram:#}"));
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    let whole =
+        render(&everything(), Format::Json, page(80), None).replace(&version, "\"version\": \"x.y.z\"");
+    insta::assert_snapshot!("json", whole);
+}
+
+#[test]
+fn every_number_that_is_not_finite_is_null_and_named_beside_it() {
+    fn look(path: &str, value: &serde_json::Value, nulls: &mut Vec<String>, named: &mut Vec<String>) {
+        for (key, inner) in value.as_object().into_iter().flatten() {
+            match inner {
+                serde_json::Value::Object(fields) if key == "nonfinite" => {
+                    named.extend(fields.keys().map(|field| format!("{path}.{field}")));
+                }
+                serde_json::Value::Null => nulls.push(format!("{path}.{key}")),
+                _ => look(&format!("{path}.{key}"), inner, nulls, named),
+            }
+        }
+    }
+    let document: serde_json::Value =
+        serde_json::from_str(&render(&everything(), Format::Json, page(80), None)).expect("strict JSON");
+    let (mut nulls, mut named) = (Vec::new(), Vec::new());
+    look("", &document["tensors"][0], &mut nulls, &mut named);
+    nulls.retain(|path| !["role", "spectrum"].contains(&path.trim_start_matches('.')));
+    assert_eq!(nulls.iter().collect::<BTreeSet<_>>(), named.iter().collect::<BTreeSet<_>>());
+    assert_eq!(named.len(), 9, "{named:?}");
+}
+
+/// A pipe whose reader has gone.
+struct Closed;
+
+impl io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn every_format_passes_on_why_it_could_not_be_written() {
+    let deltas = Deltas { tensors: vec![rank_one(); 1000], ..everything() };
+    let report = DeltasReport { deltas: &deltas, histogram: None };
+    for format in Format::ALL {
+        let error = report.write(format, &page(80), &mut Closed).expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format}");
+    }
 }
 
 #[test]
@@ -352,9 +400,8 @@ fn jsonl_is_a_summary_then_a_line_a_tensor_then_the_histogram() {
     assert_eq!(records.last(), Some(&"histogram"));
     assert_eq!(records.iter().filter(|&&record| record == "tensor").count(), everything().tensors.len());
     assert!(text.starts_with("{\"schema\":\"diagnose.deltas/1\",\"tool\":{\"name\":\"diagnose\","));
-    let tensors: String =
-        text.lines().filter(|line| line.contains("\"tensor\"")).map(|line| format!("{line}\n")).collect();
-    insta::assert_snapshot!("jsonl_tensors", tensors);
+    let tensors: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"record\":\"tensor\"")).collect();
+    insta::assert_snapshot!("jsonl_tensors", tensors.join("\n"));
 }
 
 #[test]

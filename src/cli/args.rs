@@ -32,6 +32,14 @@ Examples:
   diagnose deltas base/ merged/ --expect-changed --only '*.mlp.*' -o summary.md
   diagnose deltas base/ edited/ --histogram transformer.h.17.mlp.c_proj.weight";
 
+const COLUMNS: &str = "\
+Columns of the table:
+  ‖Δ‖/‖W‖  norm of the change over the norm of the tensor before it
+  σ₁Δ/σ₁W  the same with the largest singular value
+  rank     singular values of the change above what rounding to the dtype gives
+  max |Δ|  largest change of one element
+  changed  share of the elements that differ";
+
 /// Tells whether an edit of a language model's weights landed, whether it broke the model, and why.
 #[derive(Debug, Parser)]
 #[command(name = "diagnose", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -115,7 +123,7 @@ pub(super) enum Command {
 /// A checkpoint is a .safetensors file, a directory with model.safetensors or model.safetensors.index.json, or an entry
 /// of the hub cache (models--org--name).
 #[derive(Clone, Debug, Args)]
-#[command(after_help = DELTAS_EXAMPLES, after_long_help = format!("{DELTAS_EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = DELTAS_EXAMPLES, after_long_help = format!("{DELTAS_EXAMPLES}\n\n{COLUMNS}\n\n{EXIT_CODES}"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct DeltasArgs {
     /// The checkpoint before the edit

@@ -18,7 +18,8 @@ use crate::report::{self, DeltasReport, Format};
 pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::ALL)?;
     if args.histogram.is_some() && format == Format::Csv {
-        return Err(Failure::new("usage", "--histogram has no place in csv").hint("use another --format"));
+        return Err(Failure::new("usage", "--histogram has no place in csv")
+            .hint("use --format table, json, jsonl or markdown"));
     }
     settings.computes_on_cpu("deltas")?;
     let (before, after) = (open(&args.before, settings)?, open(&args.after, settings)?);
@@ -26,7 +27,7 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
     let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
-        tell(&speed(&deltas, started));
+        tell(&duration(&deltas, started));
     }
     if args.hash {
         deltas.before.sha256 = hashes(&before)?;
@@ -50,8 +51,9 @@ fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
     Checkpoint::open(path, &settings.limits, settings.io).map_err(unreadable)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unreadable(error: ReadError) -> Failure {
-    let mut failure = Failure::new(error.kind(), &error);
+    let mut failure = Failure::new(error.kind(), format!("cannot read {error}"));
     if let Some(path) = error.path() {
         failure = failure.at(path);
     }
@@ -99,31 +101,79 @@ fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Failure> {
 /// The checks that were asked for and do not hold, each in a sentence.
 fn failed_checks(deltas: &Deltas, fail_on: Option<FailOn>) -> Vec<String> {
     let threshold = fail_on.map(|level| match level {
-        FailOn::Suspect => (Level::Suspect, "suspect"),
-        FailOn::Collapsed => (Level::Collapsed, "collapsed"),
+        FailOn::Suspect => Level::Suspect,
+        FailOn::Collapsed => Level::Collapsed,
     });
-    let verdict = threshold
-        .filter(|&(level, _)| deltas.verdict.level >= level)
-        .map(|(_, name)| format!("check failed: the verdict is at or above --fail-on {name}"));
+    let level = deltas.verdict.level;
+    let too_bad = threshold.filter(|&threshold| level >= threshold).map(|threshold| {
+        let [level, threshold] = [level, threshold].map(report::level_name);
+        format!("check failed: --fail-on {threshold}: the verdict is {level}")
+    });
     let broken = deltas.expectations.iter().filter(|expectation| !expectation.held);
     let broken =
         broken.map(|expectation| format!("check failed: {}: {}", expectation.expect, expectation.found));
-    verdict.into_iter().chain(broken).collect()
+    too_bad.into_iter().chain(broken).collect()
 }
 
-fn speed(deltas: &Deltas, started: Instant) -> String {
-    let read = deltas.before.bytes + deltas.after.bytes;
-    let seconds = started.elapsed().as_secs_f64();
-    let rate = report::significant(read as f64 / seconds / 1e9, 3);
-    let threads = rayon::current_num_threads();
-    format!(
-        "compared {} in {} s on {threads} threads: {rate} GB/s",
-        report::bytes(read),
-        report::significant(seconds, 3)
-    )
+fn duration(deltas: &Deltas, started: Instant) -> String {
+    let (read, threads) = (deltas.before.bytes + deltas.after.bytes, rayon::current_num_threads());
+    let seconds = report::significant(started.elapsed().as_secs_f64(), 3);
+    format!("compared {} in {seconds} s on {threads} threads", report::bytes(read))
 }
 
 /// A line on stderr; that it cannot be written changes nothing.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::tensor::Printable(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deltas::{Calibration, Expectation, Side, Signature, SignatureKind, Summary, Verdict};
+
+    fn found(level: Level) -> Deltas {
+        let side =
+            || Side { path: "x".into(), files: 1, tensors: 1, parameters: 1, bytes: 4, sha256: vec![] };
+        let calibration = Calibration { calibrated: false, basis: String::new() };
+        Deltas {
+            before: side(),
+            after: side(),
+            summary: Summary::default(),
+            verdict: Verdict { level, reasons: vec![], calibration },
+            expectations: vec![],
+            signature: Signature {
+                kind: SignatureKind::None,
+                layers: vec![],
+                estimated_edits: None,
+                reasons: vec![],
+            },
+            tensors: vec![],
+        }
+    }
+
+    #[test]
+    fn a_verdict_fails_at_its_threshold_and_beyond_and_only_where_one_is_given() {
+        use Level::{Collapsed, Healthy, Identical, Invalid, Suspect};
+        let failing = |fail_on| {
+            let levels = [Identical, Healthy, Suspect, Collapsed, Invalid];
+            levels
+                .into_iter()
+                .filter(|&level| !failed_checks(&found(level), fail_on).is_empty())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(failing(None), []);
+        assert_eq!(failing(Some(FailOn::Suspect)), [Suspect, Collapsed, Invalid]);
+        assert_eq!(failing(Some(FailOn::Collapsed)), [Collapsed, Invalid]);
+    }
+
+    #[test]
+    fn every_expectation_that_does_not_hold_is_a_failed_check() {
+        let expectation =
+            |expect: &str, held| Expectation { expect: expect.into(), held, found: "so".into() };
+        let deltas = Deltas {
+            expectations: vec![expectation("a", true), expectation("b", false)],
+            ..found(Level::Healthy)
+        };
+        assert_eq!(failed_checks(&deltas, None), ["check failed: b: so"]);
+    }
 }

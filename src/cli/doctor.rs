@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::settings::Settings;
 use super::{exit, output};
 use crate::gpu;
-use crate::linalg::SimdLevel;
+use crate::linalg::{SimdLevel, engine};
 use crate::reader::is_remote;
 use crate::report::{CudaState, DeviceState, DoctorReport, Format};
 
@@ -25,7 +25,7 @@ fn look_around() -> DoctorReport {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     DoctorReport {
         target: target(),
-        linear_algebra: linear_algebra().to_owned(),
+        linear_algebra: engine::NAME.to_owned(),
         simd: SimdLevel::detect().to_string(),
         threads: rayon::current_num_threads(),
         memory_total: meminfo(&memory, "MemTotal"),
@@ -43,10 +43,6 @@ fn target() -> String {
         () => "",
     };
     format!("{}-{}{libc}", std::env::consts::ARCH, std::env::consts::OS)
-}
-
-fn linear_algebra() -> &'static str {
-    if cfg!(feature = "lapack") { "OpenBLAS through ndarray-linalg" } else { "faer, built in" }
 }
 
 /// How `--io auto` reads a checkpoint that lies in the current directory.

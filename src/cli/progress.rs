@@ -43,7 +43,11 @@ impl Narrator {
     pub(super) fn new(voice: Voice) -> Self {
         match voice {
             Voice::Silent => Self::Silent,
-            Voice::Bar => Self::Bar(ProgressBar::no_length()),
+            Voice::Bar => {
+                let style =
+                    ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+                Self::Bar(ProgressBar::new(0).with_style(style))
+            }
             Voice::Lines => Self::Lines(Mutex::default()),
         }
     }
@@ -54,12 +58,10 @@ impl Progress for Narrator {
         match self {
             Self::Silent => {}
             Self::Bar(bar) => {
-                bar.reset();
-                bar.set_style(
-                    ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar()),
-                );
+                // The length first: each of these may draw, and no bar is to be of nothing.
                 bar.set_length(total_bytes);
                 bar.set_message(stage.to_owned());
+                bar.reset();
                 bar.enable_steady_tick(Duration::from_millis(200));
             }
             Self::Lines(lines) => {

@@ -67,7 +67,7 @@ impl Settings {
         }
         let list = Format::list(available);
         Err(Failure::new("usage", format!("this report is not written as {format}"))
-            .hint(format!("there are {list}")))
+            .hint(format!("it is written as {list}")))
     }
 
     /// The page for a format that people read.

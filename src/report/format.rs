@@ -21,7 +21,7 @@ pub enum Format {
 
 /// A format that cannot be written, with those that can.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the format {name} is {state}; there are {}", Format::list(&Format::ALL))]
+#[error("the format {name} is {state} (available: {})", Format::list(&Format::ALL))]
 pub struct UnknownFormat {
     name: String,
     state: &'static str,
@@ -96,11 +96,11 @@ mod tests {
         assert_eq!(of("report"), Ok(None));
         assert_eq!(
             of("r.html").unwrap_err(),
-            "the format html is not available yet; there are table, json, jsonl, csv, markdown"
+            "the format html is not available yet (available: table, json, jsonl, csv, markdown)"
         );
         assert_eq!(
             of("r.yaml").unwrap_err(),
-            "the format yaml is unknown; there are table, json, jsonl, csv, markdown"
+            "the format yaml is unknown (available: table, json, jsonl, csv, markdown)"
         );
     }
 }

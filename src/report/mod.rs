@@ -12,7 +12,7 @@ mod number;
 mod paint;
 mod text;
 
-pub use deltas::{DeltasReport, Page};
+pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
 pub use error::ErrorRecord;
 pub use format::{Format, UnknownFormat};

@@ -7,6 +7,9 @@ use crate::tensor::Printable;
 /// The longest that a sentence of a report may be: a name in it can have megabytes.
 pub(super) const SENTENCE_COLUMNS: usize = 600;
 
+/// A space at which no line is broken.
+pub(super) const UNBREAKABLE: &str = "\u{a0}";
+
 /// Columns that a text takes on a terminal (a CJK character takes two).
 pub fn width(text: &str) -> usize {
     text.width()
@@ -61,7 +64,7 @@ fn cut_tail(text: &str, columns: usize) -> &str {
 pub(super) fn wrap(sentence: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = vec![String::new()];
-    for word in sentence.split_whitespace() {
+    for word in sentence.split(' ') {
         let mut rest = word;
         while !rest.is_empty() {
             let line_width = lines.last().map_or(0, |line| width(line));
@@ -80,7 +83,7 @@ pub(super) fn wrap(sentence: &str, columns: usize) -> Vec<String> {
             rest = &rest[piece.len()..];
         }
     }
-    lines
+    lines.into_iter().map(|line| line.replace(UNBREAKABLE, " ")).collect()
 }
 
 #[cfg(test)]
@@ -128,5 +131,6 @@ mod tests {
         assert!(lines.iter().all(|line| width(line) <= 30), "{lines:?}");
         assert_eq!(wrap(&"y".repeat(50), 20).iter().map(String::len).collect::<Vec<_>>(), [20, 20, 10]);
         assert_eq!(wrap("", 20), [""]);
+        assert_eq!(wrap("about 982.2\u{a0}KiB", 12), ["about", "982.2 KiB"]);
     }
 }

@@ -63,11 +63,20 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn write(deltas: &Deltas, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(COLUMNS.iter().map(|(header, _)| header))?;
+    rows.write_record(COLUMNS.iter().map(|(header, _)| header)).map_err(as_io)?;
     for tensor in &deltas.tensors {
-        rows.write_record(COLUMNS.iter().map(|(_, cell)| cell(tensor).unwrap_or_default()))?;
+        let cells = COLUMNS.iter().map(|(_, cell)| cell(tensor).unwrap_or_default());
+        rows.write_record(cells).map_err(as_io)?;
     }
     rows.flush()
+}
+
+/// The writer's own error: a pipe that was closed has to stay known as one.
+fn as_io(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Text that neither a terminal nor a spreadsheet acts on.

@@ -12,4 +12,5 @@ mod tensor_record;
 mod words;
 mod write;
 
+pub use words::level_name;
 pub use write::{DeltasReport, Page};

@@ -22,7 +22,7 @@ pub(super) fn headline(deltas: &Deltas) -> String {
     let Summary { tensors_compared, .. } = deltas.summary;
     match deltas.verdict.level {
         level if tensors_compared == 0 => {
-            format!("{}: no tensor stands on both sides with one shape", words::level(level))
+            format!("{}: no tensor stands on both sides with one shape", words::level_name(level))
         }
         Level::Identical if tensors_compared == 1 => {
             "identical: the one tensor compared holds the same values".to_owned()
@@ -30,13 +30,20 @@ pub(super) fn headline(deltas: &Deltas) -> String {
         Level::Identical => {
             format!("identical: all {} compared hold the same values", counted(tensors_compared, "tensor"))
         }
-        level => format!("{}: {}", words::level(level), words::level_meaning(level)),
+        level => format!("{}: {}", words::level_name(level), words::level_meaning(level)),
     }
 }
 
-/// What the thresholds of the verdict rest on.
+/// What the thresholds of the verdict rest on, in its first clause; the records have all of it.
 fn calibration(Calibration { calibrated, basis }: &Calibration) -> String {
-    format!("{}: {}", if *calibrated { "calibrated" } else { "heuristic" }, Printable(basis))
+    let status = if *calibrated { "calibrated" } else { "heuristic" };
+    let basis = basis.strip_prefix(status).map_or(basis.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+    let end = [": ", "; ", ". "].into_iter().filter_map(|mark| basis.find(mark)).min();
+    match end.map(|end| basis.split_at(end)) {
+        Some((clause, _)) => format!("{status}: {}; all of it with --format json", Printable(clause)),
+        None if basis.is_empty() => status.to_owned(),
+        None => format!("{status}: {}", Printable(basis)),
+    }
 }
 
 /// Everything but the verdict, the expectations and the tensors one by one.
@@ -45,7 +52,6 @@ pub(super) fn facts(deltas: &Deltas) -> Vec<Fact> {
     if deltas.summary.tensors_changed > 0 {
         facts.push(("signature", words::signature(&deltas.signature)));
         facts.extend(deltas.signature.reasons.iter().map(|reason| ("", Printable(reason).to_string())));
-        facts.push(("thresholds", calibration(&deltas.verdict.calibration)));
     }
     facts.push(("before", side(&deltas.before)));
     facts.push(("after", side(&deltas.after)));
@@ -53,15 +59,24 @@ pub(super) fn facts(deltas: &Deltas) -> Vec<Fact> {
     facts.push(("changed", changed(&deltas.summary)));
     facts.extend(size_of_change(&deltas.summary));
     facts.extend(structure(deltas));
+    if deltas.summary.tensors_changed > 0 {
+        facts.push(("thresholds", calibration(&deltas.verdict.calibration)));
+    }
     facts
 }
 
+/// Path and counts; a number is not parted from its unit.
 fn side(side: &Side) -> String {
-    let path = side.path.to_string_lossy();
-    let tensors = counted(side.tensors, "tensor");
-    let files = if side.files == 1 { String::new() } else { format!(", {}", counted(side.files, "file")) };
-    let (parameters, size) = (count(side.parameters), bytes(side.bytes));
-    format!("{}: {tensors}, {parameters} parameters, {size}{files}", Printable(&path))
+    let mut counts = vec![
+        counted(side.tensors, "tensor"),
+        format!("{} parameters", count(side.parameters)),
+        bytes(side.bytes),
+    ];
+    if side.files != 1 {
+        counts.push(counted(side.files, "file"));
+    }
+    let counts: Vec<String> = counts.into_iter().map(|part| part.replace(' ', text::UNBREAKABLE)).collect();
+    format!("{}: {}", Printable(&side.path.to_string_lossy()), counts.join(", "))
 }
 
 fn hashes(deltas: &Deltas) -> Vec<Fact> {
@@ -156,4 +171,25 @@ fn list(items: impl Iterator<Item = String>, total: usize) -> String {
         let _ = write!(text, ", … and {} more", count((total - LISTED) as u64));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_thresholds_rest_on_is_cut_to_its_first_clause_and_named_once() {
+        let said = |calibrated, basis: &str| calibration(&Calibration { calibrated, basis: basis.into() });
+        assert_eq!(said(true, "48 edits: 36 healthy"), "calibrated: 48 edits; all of it with --format json");
+        assert_eq!(said(false, "heuristic: no labelled case"), "heuristic: no labelled case");
+        assert_eq!(said(false, "heuristic"), "heuristic");
+        assert_eq!(said(true, "no threshold was needed"), "calibrated: no threshold was needed");
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let names = || (0..7).map(|i| format!("t{i}"));
+        assert_eq!(list(names(), 7), "t0, t1, t2, t3, t4, … and 2 more");
+        assert_eq!(list(names().take(5), 5), "t0, t1, t2, t3, t4");
+    }
 }

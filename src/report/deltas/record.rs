@@ -198,7 +198,7 @@ impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
         let Calibration { calibrated, basis } = &verdict.calibration;
         let status = if *calibrated { "calibrated" } else { "heuristic" };
         Self {
-            level: words::level(verdict.level),
+            level: words::level_name(verdict.level),
             reasons: &verdict.reasons,
             calibration: CalibrationRecord { status, basis },
         }

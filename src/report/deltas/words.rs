@@ -6,8 +6,8 @@ use crate::deltas::{Level, Signature, SignatureKind, Status};
 use crate::model::{MatrixKind, Orientation};
 use crate::report::number::{count, runs};
 
-/// A level as records name it.
-pub(super) const fn level(level: Level) -> &'static str {
+/// A level as records and `--fail-on` name it.
+pub const fn level_name(level: Level) -> &'static str {
     match level {
         Level::Identical => "identical",
         Level::Healthy => "healthy",
@@ -76,7 +76,7 @@ pub(super) const fn signature_kind(kind: SignatureKind) -> &'static str {
 /// A signature in a sentence: kind, who leaves such a change, layers, number of edits.
 pub(super) fn signature(signature: &Signature) -> String {
     let left_by = match signature.kind {
-        SignatureKind::None => "nothing changed beyond rounding",
+        SignatureKind::None => "no editing method is recognised",
         SignatureKind::RankOne => "as ROME and its variants leave it",
         SignatureKind::LowRank => "as MEMIT, EMMET or a merged adapter leave it",
         SignatureKind::Sparse => "most elements untouched, as a masked update (RECT) leaves it",
