@@ -52,5 +52,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 	@.ci/setup compiler fuzz
 	@targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
-		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+		mkdir -p "fuzz/corpus/$$target"; \
+		cargo +nightly fuzz run "$$target" "fuzz/corpus/$$target" "fuzz/seeds/$$target" -- \
+			-dict=fuzz/safetensors.dict -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done

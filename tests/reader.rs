@@ -75,7 +75,10 @@ mod one_file {
             let theirs = SafeTensors::deserialize(&bytes).unwrap();
             for io in [IoMode::Mmap, IoMode::Pread, IoMode::Auto] {
                 let ours = Checkpoint::open(&path, &Limits::default(), io).unwrap();
-                assert_eq!(ours.files()[0].is_mapped(), io != IoMode::Pread, "{name}");
+                // What auto chooses depends on the file system that the test runs on.
+                if io != IoMode::Auto {
+                    assert_eq!(ours.files()[0].is_mapped(), io == IoMode::Mmap, "{name}");
+                }
                 for (tensor, view) in theirs.iter() {
                     assert_eq!(bytes_of(&ours, tensor), view.data(), "{name}");
                 }

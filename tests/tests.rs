@@ -8,9 +8,12 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod cli; // the command line, from outside
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
+mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
+mod runner; // runs the program
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences

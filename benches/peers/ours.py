@@ -31,8 +31,10 @@ def peak_anonymous(command):
 def values_of(record):
     """What the peers give too, from our record."""
     changed = [tensor for tensor in record["tensors"] if tensor["status"] == "changed"]
-    summary = {key: record["summary"][key] for key in ("delta_norm", "before_norm")}
+    summary = {"delta_norm": record["summary"]["delta_norm"]}
     summary["max_abs_delta"] = max((tensor["max_abs_delta"] for tensor in changed), default=0.0)
+    if len(changed) == len(record["tensors"]):  # ours covers the changed tensors, the peers' all of them
+        summary["before_norm"] = record["summary"]["before_norm"]
     spectra = [tensor["spectrum"] for tensor in changed if tensor.get("spectrum")]
     if spectra:
         summary |= {key: spectra[0][key] for key in ("spectral_norm", "stable_rank", "numerical_rank")}

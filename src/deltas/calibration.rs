@@ -19,11 +19,10 @@ pub(super) const SUSPECT_SPECTRAL: f64 = 15.0;
 pub(super) const COLLAPSED_SPECTRAL: f64 = 30.0;
 
 /// The labelled cases in words. A test holds every number to `fixtures/calibration/single-edits.json`.
-const SINGLE_EDITS: &str = "48 single edits of one matrix of a small GPT-2, labelled by perplexity alone (healthy up \
-to 1.5 times the unedited model's, collapsed from 10 times on): 36 healthy edits reach 1.82 times the norm of the \
-matrix and 5.16 times its largest singular value, 6 collapsed begin at 53.0 and 150, a gap of 29.1; 6 harmed edits \
-(up to 2.45 times the perplexity) lie at 0.904 to 1.33 and norms cannot see them. In 3 other trainings ordinary edits \
-reach 4.8 and the collapse-prone begin at 25. Large models are not among the cases";
+const SINGLE_EDITS: &str = "48 single edits of a small GPT-2, labelled by perplexity: 36 healthy ones (up to 1.5 \
+times the base) reach 1.82 × the norm of the matrix and 5.16 × its σ₁, 6 collapsed ones (from 10 times on) begin at \
+53.0 and 150; 6 harmed ones (up to 2.45 times) lie at 0.904 to 1.33, where norms cannot see them; 3 other trainings: \
+4.8 and 25; no large model among them";
 
 /// The basis of a verdict about the size of so many changed matrices.
 ///
@@ -38,7 +37,7 @@ pub(super) fn basis(matrices: usize) -> Calibration {
         1 => Calibration { calibrated: true, basis: SINGLE_EDITS.into() },
         _ => Calibration {
             calibrated: false,
-            basis: format!("heuristic: {changed} changed, and the labelled cases are {SINGLE_EDITS}"),
+            basis: format!("heuristic: {changed} changed, and the labelled cases are edits of one: {SINGLE_EDITS}"),
         },
     }
 }
@@ -121,21 +120,19 @@ mod tests {
         let of_others =
             |field: &str| others.iter().map(|training| number(&training[field])).collect::<Vec<_>>();
         let sentence = format!(
-            "{} single edits of one matrix of a small GPT-2, labelled by perplexity alone (healthy up to {:.1} times \
-             the unedited model's, collapsed from {:.0} times on): {} healthy edits reach {} times the norm of the \
-             matrix and {} times its largest singular value, {} collapsed begin at {} and {}, a gap of {}; {} harmed \
-             edits (up to {} times the perplexity) lie at {} to {} and norms cannot see them. In {} other trainings \
-             ordinary edits reach {:.1} and the collapse-prone begin at {:.0}. Large models are not among the cases",
+            "{} single edits of a small GPT-2, labelled by perplexity: {} healthy ones (up to {:.1} times the base) \
+             reach {} × the norm of the matrix and {} × its σ₁, {} collapsed ones (from {:.0} times on) begin at {} \
+             and {}; {} harmed ones (up to {} times) lie at {} to {}, where norms cannot see them; {} other \
+             trainings: {:.1} and {:.0}; no large model among them",
             edits.len(),
-            number(&file["labels"]["healthy_at_most"]),
-            number(&file["labels"]["collapsed_at_least"]),
             counts["healthy"],
+            number(&file["labels"]["healthy_at_most"]),
             figure(number(&relative["healthy_max"])),
             figure(number(&spectral["healthy_max"])),
             counts["collapsed"],
+            number(&file["labels"]["collapsed_at_least"]),
             figure(number(&relative["collapsed_min"])),
             figure(number(&spectral["collapsed_min"])),
-            figure(number(&relative["gap"])),
             counts["harmed"],
             figure(worst_harm),
             figure(number(&relative["harmed_min"])),

@@ -7,7 +7,7 @@ use super::change::{change, relative};
 use super::pairing::{self, Pairing};
 use super::pass::{self, Found, Pair, Progress};
 use super::{
-    Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt, signature,
+    Change, Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt, signature,
     spectra, verdict,
 };
 use crate::model::role_of;
@@ -214,8 +214,8 @@ fn summarise(tensors: &[TensorDelta], norms: bool) -> Summary {
     let (changed, identical) = (count(Status::Changed), count(Status::Identical));
     let counts = |t: &&TensorDelta| norms || t.status == Status::Changed;
     let changes = || tensors.iter().filter(counts).filter_map(|t| t.change.as_ref());
-    let delta_norm = changes().map(|change| change.delta_norm.powi(2)).sum::<f64>().sqrt();
-    let before_norm = changes().map(|change| change.before_norm.powi(2)).sum::<f64>().sqrt();
+    let norm = |part: fn(&Change) -> f64| changes().fold(0.0, |sum, change| sum + part(change).powi(2)).sqrt();
+    let (delta_norm, before_norm) = (norm(|change| change.delta_norm), norm(|change| change.before_norm));
     Summary {
         tensors_compared: changed + identical,
         tensors_changed: changed,

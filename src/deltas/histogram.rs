@@ -6,15 +6,15 @@ use super::{DeltasError, NamePattern};
 use crate::compute::{key_lower_edge, key_of};
 use crate::tensor::Source;
 
-/// Keys in one octave of |Δ|.
-const OCTAVE: usize = 128;
+/// Keys in one bucket: four buckets an octave.
+const BUCKET: usize = 32;
 
 /// How many elements of a tensor moved by how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     /// Name of the tensor.
     pub name: String,
-    /// One bucket an octave, ascending, without gaps, from the smallest to the largest |Δ| above zero.
+    /// Four buckets an octave, ascending, without gaps, from the smallest to the largest |Δ| above zero.
     pub buckets: Vec<Bucket>,
     /// Elements that did not move (or by less than 2⁻¹³³).
     pub zeros: u64,
@@ -27,13 +27,13 @@ pub struct Histogram {
 pub struct Bucket {
     /// Lower edge.
     pub lower: f64,
-    /// Upper edge: twice the lower one.
+    /// Upper edge: where the next bucket begins.
     pub upper: f64,
     /// How many.
     pub count: u64,
 }
 
-/// Counts |Δ| of one tensor by octave. The name is matched as `--expect` matches it; the first match counts.
+/// Counts |Δ| of one tensor in four buckets an octave. The name is matched as `--expect` matches it; the first match counts.
 ///
 /// # Errors
 /// [`DeltasError::NoSuchTensor`] where no such tensor is on both sides with one shape,
@@ -59,11 +59,12 @@ pub fn histogram<S: Source>(
     after.verify_unchanged()?;
     let infinite = usize::from(key_of(f32::INFINITY));
     let (finite, rest) = totals.key_counts.split_at(infinite.min(totals.key_counts.len()));
-    let octaves: Vec<u64> = finite.chunks(OCTAVE).map(|keys| keys.iter().sum()).collect();
-    let first = octaves.iter().position(|&count| count > 0).unwrap_or(octaves.len());
-    let buckets = octaves.iter().enumerate().skip(first).map(|(octave, &count)| Bucket {
-        lower: key_lower_edge((octave * OCTAVE) as u16),
-        upper: key_lower_edge(((octave + 1) * OCTAVE) as u16),
+    let counts: Vec<u64> = finite.chunks(BUCKET).map(|keys| keys.iter().sum()).collect();
+    let first = counts.iter().position(|&count| count > 0).unwrap_or(counts.len());
+    let edge = |bucket: usize| key_lower_edge((bucket * BUCKET) as u16);
+    let buckets = counts.iter().enumerate().skip(first).map(|(bucket, &count)| Bucket {
+        lower: edge(bucket),
+        upper: edge(bucket + 1),
         count,
     });
     Ok(Histogram {

@@ -1,6 +1,8 @@
 //! What a change of low rank says about its editor: one edit, a batch over layers, or an adapter.
 
-use super::wording::{counted, figure, percent};
+use std::collections::BTreeSet;
+
+use super::wording::{counted, figure, listed, percent};
 use super::{SignatureKind, Spectrum, TensorDelta};
 use crate::model::MatrixKind;
 use crate::tensor::Printable;
@@ -21,19 +23,27 @@ pub(super) fn layers_of<'a>(tensors: impl Iterator<Item = &'a TensorDelta>) -> V
 
 /// Kind, number of edits and reasons where the matrices that decide are of low rank: one tensor, one module in
 /// consecutive layers, or many modules.
-pub(super) fn low_rank(low: &[Low<'_>]) -> (SignatureKind, Option<usize>, Vec<String>) {
-    if let [(tensor, spectrum)] = low {
+///
+/// Changed matrices without a spectrum (`unknown`) say nothing of the rank, but where they stand counts: an adapter
+/// whose largest eight updates alone were measured must not pass for an edit of eight layers.
+pub(super) fn low_rank(
+    low: &[Low<'_>],
+    unknown: &[&TensorDelta],
+) -> (SignatureKind, Option<usize>, Vec<String>) {
+    if let ([(tensor, spectrum)], []) = (low, unknown) {
         let one = spectrum.numerical_rank == 1 && !spectrum.numerical_rank_is_lower_bound;
         let kind = if one { SignatureKind::RankOne } else { SignatureKind::LowRank };
         return (kind, Some(spectrum.numerical_rank), one_tensor(tensor, spectrum, one));
     }
-    let layers = layers_of(low.iter().map(|(tensor, _)| *tensor));
-    match same_down_projection(low) {
-        Some(module) if consecutive(&layers) && layers.len() == low.len() && layers.len() <= MEMIT_LAYERS => {
+    let places: Vec<&TensorDelta> =
+        low.iter().map(|(tensor, _)| *tensor).chain(unknown.iter().copied()).collect();
+    let layers = layers_of(places.iter().copied());
+    match same_down_projection(&places) {
+        Some(module) if consecutive(&layers) && layers.len() <= MEMIT_LAYERS => {
             (SignatureKind::LowRank, Some(median_rank(low)), consecutive_layers(low, module, &layers))
         }
         Some(module) => (SignatureKind::LowRank, None, vec![scattered_layers(low, module, &layers)]),
-        None => (SignatureKind::LowRank, None, vec![several_modules(low, &layers)]),
+        None => (SignatureKind::LowRank, None, vec![several_modules(low, &places, &layers)]),
     }
 }
 
@@ -67,19 +77,22 @@ fn scattered_layers(low: &[Low<'_>], module: &str, layers: &[u32]) -> String {
     )
 }
 
-/// The reason for low rank in several modules.
-fn several_modules(low: &[Low<'_>], layers: &[u32]) -> String {
-    let (count, ranks) = (low.len(), rank_range(low));
-    if low.iter().all(|(tensor, _)| tensor.role.is_none()) {
+/// The reason for low rank in other modules than the MLP's down projection, or in several.
+fn several_modules(low: &[Low<'_>], places: &[&TensorDelta], layers: &[u32]) -> String {
+    let (count, ranks) = (places.len(), rank_range(low));
+    let modules: BTreeSet<&str> =
+        places.iter().filter_map(|tensor| Some(tensor.role.as_ref()?.module.as_str())).collect();
+    if modules.is_empty() {
         return format!(
             "{count} matrices changed with {ranks}, and their names belong to no known family: whether this is the \
              MEMIT family or a merged adapter (LoRA) cannot be told"
         );
     }
     format!(
-        "{count} matrices of several modules changed with {ranks}, layers {}: merged adapters (LoRA) leave this, or a \
-         learned editor (MEND); ROME and MEMIT write to the down projection of the MLP alone",
+        "{count} matrices changed with {ranks}, layers {}, modules {}: merged adapters (LoRA) leave this, or a learned \
+         editor (MEND); ROME and MEMIT write to one module alone, the down projection of the MLP",
         span(layers),
+        listed(modules),
     )
 }
 
@@ -116,8 +129,8 @@ fn one_tensor(tensor: &TensorDelta, spectrum: &Spectrum, one: bool) -> Vec<Strin
 }
 
 /// The module, where all are the MLP's down projection of one stack.
-fn same_down_projection<'a>(low: &[Low<'a>]) -> Option<&'a str> {
-    let mut roles = low.iter().map(|(tensor, _)| tensor.role.as_ref());
+fn same_down_projection<'a>(places: &[&'a TensorDelta]) -> Option<&'a str> {
+    let mut roles = places.iter().map(|tensor| tensor.role.as_ref());
     let first = roles.next()??;
     let same = roles.all(|role| role.is_some_and(|role| role.module == first.module));
     (same && first.kind == MatrixKind::MlpDown).then_some(&first.module)

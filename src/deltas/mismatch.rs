@@ -1,7 +1,7 @@
 //! Signs that two checkpoints are not one model and its edit: strange values, or tensors of one side only.
 
 use super::verdict::{Finding, judged};
-use super::wording::{counted, figure, listed, percent};
+use super::wording::{counted, listed, percent};
 use super::{Level, Status, Summary, TensorDelta};
 use crate::model::MatrixKind;
 
@@ -29,7 +29,7 @@ pub(super) fn unrelated(tensors: &[TensorDelta]) -> Option<Finding> {
             "{} of the parameters have nothing in common with those before (cosine below {}): these look like two \
              models, not like one and its edit",
             percent(share),
-            figure(UNRELATED_COSINE),
+            UNRELATED_COSINE,
         );
         Finding::new(Level::Suspect, reason)
     })

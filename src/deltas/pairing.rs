@@ -139,9 +139,12 @@ mod tests {
 
     #[test]
     fn the_prefix_that_pairs_most_wins_and_the_rest_stays_unpaired() {
-        let found = pair_lists(&["model.a", "model.b", "module.c"], &["a", "b", "c"]);
-        assert_eq!(found.renamed_prefix, Some(renamed("model.", true)));
-        assert_eq!((found.removed, found.added), (vec!["module.c"], vec!["c"]));
+        let found = pair_lists(&["module.a", "module.b", "model.c"], &["a", "b", "c", "z"]);
+        assert_eq!(found.renamed_prefix, Some(renamed("module.", true)));
+        // Pairs by equal name and pairs by prefix stand in one order.
+        let mixed = pair_lists(&["module.a", "z"], &["a", "z"]);
+        assert_eq!(mixed.pairs, [("module.a", "a"), ("z", "z")]);
+        assert_eq!((found.removed, found.added), (vec!["model.c"], vec!["c", "z"]));
     }
 
     #[test]

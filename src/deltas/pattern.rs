@@ -7,15 +7,11 @@ use globset::{GlobBuilder, GlobSet};
 
 use crate::tensor::Printable;
 
-/// Characters that make a pattern more than a plain name.
-const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
-
 /// A tensor's name, or a glob that stands for many.
 ///
 /// `*` and `?` match dots too, `[0-9]` one of a class, `{a,b}` either; a backslash takes the next character as it
-/// is. The whole name has to match. A pattern that is a name letter by letter always matches it, even where the
-/// name holds such characters, and one without wildcards also matches the name with `.weight` behind it, so that
-/// the module's name is enough.
+/// is. The whole name has to match. A pattern that is a name letter by letter always matches it, even where the name
+/// holds such characters, and so does the name without `.weight`: the module is enough.
 #[derive(Clone, Debug)]
 pub struct NamePattern {
     text: String,
@@ -35,9 +31,7 @@ pub struct PatternError {
 impl NamePattern {
     /// Whether the pattern stands for this name.
     pub fn matches(&self, name: &str) -> bool {
-        name == self.text
-            || (!self.text.contains(WILDCARDS) && name.strip_suffix(".weight") == Some(&self.text))
-            || self.glob.is_match(name)
+        name == self.text || name.strip_suffix(".weight") == Some(&self.text) || self.glob.is_match(name)
     }
 
     /// The pattern as typed.

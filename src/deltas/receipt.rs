@@ -329,6 +329,10 @@ mod tests {
         };
         assert!(held("h.0.w", false) && held("transformer.h.0.w", true));
         assert!(!held("h.0.w", true));
+        let gone = [one_sided("h.0.w", Status::Removed)];
+        let renamed_prefix = Some(RenamedPrefix { prefix: "transformer.".into(), on_before: false });
+        let told = check(&receipt, &Summary { renamed_prefix, ..summary_of(&gone) }, &gone);
+        assert!(told[0].found.starts_with("no tensor has such a name"), "{told:?}");
         let short = Receipt { expect: patterns(["h.0.w"]), ..Receipt::default() };
         let tensors = [changed("transformer.h.0.w")];
         let renamed_prefix = Some(RenamedPrefix { prefix: "transformer.".into(), on_before: true });

@@ -70,7 +70,7 @@ fn decide(sorted: &Sorted<'_>, changed: usize) -> (SignatureKind, Option<usize>,
     ];
     let most = votes.into_iter().filter(|vote| vote.1 > 0).max_by_key(|vote| vote.1);
     match most.map(|vote| vote.0) {
-        Some(SignatureKind::LowRank) => low_rank(&sorted.low),
+        Some(SignatureKind::LowRank) => low_rank(&sorted.low, &sorted.unknown),
         Some(SignatureKind::Sparse) => (SignatureKind::Sparse, None, sparse(&sorted.sparse)),
         Some(SignatureKind::Bounded) => (SignatureKind::Bounded, None, bounded(&sorted.bounded)),
         Some(_) => (SignatureKind::Dense, None, dense(&sorted.dense)),
@@ -281,6 +281,8 @@ mod tests {
                 spectrum.top_energy = 0.97;
             })
         };
+        let one = down(4).with_spectrum(|spectrum| spectrum.numerical_rank_is_lower_bound = true);
+        assert_kind(&[one], SignatureKind::LowRank, "has rank at least 1 above");
         let found =
             assert_kind(&[capped(4), capped(5)], SignatureKind::LowRank, "the median rank of at least 64");
         assert_eq!(found.estimated_edits, Some(64));
@@ -297,10 +299,39 @@ mod tests {
         let found = assert_kind(
             &tensors,
             SignatureKind::LowRank,
-            "12 matrices of several modules changed with rank 8",
+            "12 matrices changed with rank 8, layers 0–3, modules mlp.down_proj, self_attn.q_proj, self_attn.v_proj: merged",
         );
         assert!(found.reasons.iter().any(|reason| reason.contains("LoRA")));
         assert_eq!((found.layers, found.estimated_edits), (vec![0, 1, 2, 3], None));
+    }
+
+    #[test]
+    fn one_module_that_is_no_down_projection_is_not_the_memit_family() {
+        let queries =
+            [4, 5, 6].map(|layer| changed(&format!("model.layers.{layer}.self_attn.q_proj.weight")));
+        let found =
+            assert_kind(&queries, SignatureKind::LowRank, "modules self_attn.q_proj: merged adapters");
+        assert_eq!(found.estimated_edits, None);
+    }
+
+    #[test]
+    fn matrices_whose_rank_was_not_computed_still_count_by_their_place() {
+        let unmeasured = |name: &str| TensorDelta {
+            spectrum: SpectrumOutcome::Skipped("only the most changed matrices were asked for".into()),
+            ..changed(name)
+        };
+        // Measured alone, these two would be the MEMIT family, and one of them the ROME family.
+        let queries = [unmeasured("model.layers.4.self_attn.q_proj.weight"), down(4), down(5)];
+        assert_kind(
+            &queries,
+            SignatureKind::LowRank,
+            "modules mlp.down_proj, self_attn.q_proj: merged adapters",
+        );
+        let found =
+            assert_kind(&queries[..2], SignatureKind::LowRank, "1 tensor changed and could not be judged");
+        assert_eq!(found.estimated_edits, None);
+        let elsewhere = [down(4), unmeasured("model.layers.9.mlp.down_proj.weight")];
+        assert_kind(&elsewhere, SignatureKind::LowRank, "layers not in a row");
     }
 
     #[test]
@@ -317,7 +348,7 @@ mod tests {
             "encoder.block.3.layer.1.DenseReluDense.wo.weight",
             "decoder.block.4.layer.2.DenseReluDense.wo.weight",
         ];
-        assert_kind(&t5.map(changed), SignatureKind::LowRank, "several modules");
+        assert_kind(&t5.map(changed), SignatureKind::LowRank, "encoder.layer.1.DenseReluDense.wo: merged");
     }
 
     #[test]

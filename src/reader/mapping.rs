@@ -41,7 +41,7 @@ impl Mapping {
 ///
 /// Unknown file systems, and a system that will not say, count as local.
 #[cfg(target_os = "linux")]
-pub(super) fn is_remote(file: &File) -> bool {
+pub fn is_remote(file: &File) -> bool {
     use std::os::fd::AsRawFd;
 
     /// Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, Lustre, FUSE, Ceph, 9P, AFS (two), `BeeGFS`, GPFS.
@@ -71,6 +71,6 @@ pub(super) fn is_remote(file: &File) -> bool {
 
 /// True where a page fault would wait for a network; only Linux is asked.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_remote(_file: &File) -> bool {
+pub fn is_remote(_file: &File) -> bool {
     false
 }

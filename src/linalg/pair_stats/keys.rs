@@ -78,6 +78,8 @@ pub struct Scratch {
     /// Widened elements, for the dtypes without a vector routine.
     pub(super) before: Vec<f64>,
     pub(super) after: Vec<f64>,
+    /// Elements widened to f32, for two dtypes that differ.
+    pub(super) singles: [Vec<f32>; 2],
 }
 
 impl Default for Scratch {
@@ -89,6 +91,7 @@ impl Default for Scratch {
             histograms: vec![[0; 4]; KEYS].into_boxed_slice(),
             before: Vec::new(),
             after: Vec::new(),
+            singles: Default::default(),
         }
     }
 }

@@ -26,6 +26,9 @@ mod totals;
 
 use std::fmt;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
 use crate::tensor::Dtype;
 
 pub use keys::{Boundaries, KeyCounts, Scratch, key_lower_edge, key_of};
@@ -137,7 +140,7 @@ pub fn pair_stats_on(
     let vector = if pair.dtype_before == pair.dtype_after {
         vector_chunk(level, pair, boundaries, scratch)
     } else {
-        None
+        mixed_chunk(level, pair, boundaries, scratch)
     };
     let mut stats = match vector {
         // A square of a finite F32, F16 or BF16 cannot overflow f64: these sums are finite exactly
@@ -168,6 +171,48 @@ fn vector_chunk(
         SimdLevel::Avx2 => unsafe { avx2::chunk(pair, boundaries, scratch) },
         SimdLevel::Portable => None,
     }
+}
+
+/// Two dtypes that both fit into F32: widened first, then compared as F32.
+///
+/// `None` where either dtype does not fit.
+fn mixed_chunk(
+    level: SimdLevel,
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> Option<ChunkStats> {
+    let [mut before, mut after] = std::mem::take(&mut scratch.singles);
+    let fits = widen_to_f32(pair.dtype_before, pair.before, &mut before)
+        && widen_to_f32(pair.dtype_after, pair.after, &mut after);
+    let singles = ChunkPair {
+        dtype_before: Dtype::F32,
+        before: bytemuck::cast_slice(&before),
+        dtype_after: Dtype::F32,
+        after: bytemuck::cast_slice(&after),
+    };
+    let stats = if fits { vector_chunk(level, singles, boundaries, scratch) } else { None };
+    scratch.singles = [before, after];
+    stats
+}
+
+/// False where F32 cannot hold every value. Adding zero turns −0 into 0: across dtypes values count, not bits.
+fn widen_to_f32(dtype: Dtype, bytes: &[u8], out: &mut Vec<f32>) -> bool {
+    out.clear();
+    match dtype {
+        Dtype::F32 => out.extend(bytes.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x) + 0.0)),
+        Dtype::BF16 => out.extend(
+            bytes.as_chunks().0.iter().map(|&x| f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16) + 0.0),
+        ),
+        Dtype::F16 => {
+            let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|&x| f16::from_le_bytes(x)).collect();
+            out.resize(halves.len(), 0.0);
+            halves.convert_to_f32_slice(out);
+            out.iter_mut().for_each(|x| *x += 0.0);
+        }
+        _ => return false,
+    }
+    true
 }
 
 #[cfg(not(target_arch = "x86_64"))]

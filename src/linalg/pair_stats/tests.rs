@@ -169,6 +169,26 @@ fn a_value_that_stays_nan_is_no_change_and_a_new_one_is_found() {
 }
 
 #[test]
+fn two_float_dtypes_are_compared_by_value_on_every_level() {
+    for (from, to) in [(Dtype::F32, Dtype::BF16), (Dtype::F16, Dtype::F32), (Dtype::BF16, Dtype::F16)] {
+        let (before, _) = weights(from, 5000, 0.0, 4);
+        let (_, mut after) = weights(to, 5000, 0.1, 4);
+        // The first element: −0 on one side, +0 on the other.
+        let mut before = before;
+        before[..from.bytes().unwrap()].fill(0);
+        before[from.bytes().unwrap() - 1] = 0x80;
+        after[..to.bytes().unwrap()].fill(0);
+        let pair = ChunkPair { dtype_before: from, before: &before, dtype_after: to, after: &after };
+        let run = |level| pair_stats_on(level, pair, &Boundaries::ALL, &mut Scratch::default());
+        let plain = run(SimdLevel::Portable);
+        assert!(plain.changed > 1000 && plain.changed < 5000, "{plain:?}");
+        for level in LEVELS {
+            assert!(same(&run(level), &plain), "{from} {to} {level}:\n{:?}\n{plain:?}", run(level));
+        }
+    }
+}
+
+#[test]
 fn other_dtypes_and_mixed_ones_are_read_as_numbers() {
     let pair = ChunkPair {
         dtype_before: Dtype::I16,

@@ -1,0 +1,37 @@
+//! A JSON document a line: the record without its tensors, then one tensor a line, then the histogram.
+//!
+//! The field `record` says which: `summary`, `tensor`, `histogram`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::record::{Head, HistogramRecord};
+use super::tensor_record::TensorRecord;
+use super::write::DeltasReport;
+use crate::report::json;
+
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    record: &'static str,
+}
+
+#[derive(Serialize)]
+struct Line<T> {
+    record: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
+pub(super) fn write(report: &DeltasReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    json::write_line(&SummaryLine { head: report.deltas.into(), record: "summary" }, out)?;
+    for tensor in &report.deltas.tensors {
+        json::write_line(&Line { record: "tensor", content: TensorRecord::from(tensor) }, out)?;
+    }
+    if let Some(histogram) = report.histogram {
+        json::write_line(&Line { record: "histogram", content: HistogramRecord::from(histogram) }, out)?;
+    }
+    Ok(())
+}

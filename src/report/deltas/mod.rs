@@ -1,0 +1,16 @@
+//! `diagnose.deltas/1`: the record and a file a format.
+
+mod csv;
+mod histogram;
+mod jsonl;
+mod markdown;
+mod overview;
+mod ranking;
+mod record;
+mod table;
+mod tensor_record;
+mod words;
+mod write;
+
+pub use words::level_name;
+pub use write::{DeltasReport, Page};

@@ -1,0 +1,235 @@
+//! The record `diagnose.deltas/1`, field by field in the order in which it is written.
+//!
+//! Numbers are f64 or integers. A number that is not finite is `null`, and `nonfinite` beside it names the field; a
+//! value that was not computed is absent, except `spectrum`, which is then `null` with its status and reason.
+
+use serde::Serialize;
+
+use super::tensor_record::TensorRecord;
+use super::words;
+use super::write::DeltasReport;
+use crate::deltas::{Bucket, Calibration, Deltas, Expectation, Histogram, Side, Signature, Summary, Verdict};
+use crate::report::json::{NonFiniteFields, Tool};
+
+/// Name and version of the record.
+pub(super) const SCHEMA: &str = "diagnose.deltas/1";
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    /// Every tensor of either side, by `relative_delta`, largest first.
+    tensors: Vec<TensorRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    histogram: Option<HistogramRecord<'a>>,
+}
+
+/// All but the tensors.
+#[derive(Debug, Serialize)]
+pub(super) struct Head<'a> {
+    schema: &'static str,
+    tool: Tool,
+    before: SideRecord<'a>,
+    after: SideRecord<'a>,
+    summary: SummaryRecord<'a>,
+    verdict: VerdictRecord<'a>,
+    expectations: Vec<ExpectationRecord<'a>>,
+    signature: SignatureRecord<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct SideRecord<'a> {
+    path: String,
+    files: usize,
+    tensors: usize,
+    parameters: u64,
+    /// Bytes of tensor data.
+    bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sha256: Vec<FileHash<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileHash<'a> {
+    file: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct SummaryRecord<'a> {
+    tensors_compared: usize,
+    tensors_changed: usize,
+    tensors_identical: usize,
+    added: &'a [String],
+    removed: &'a [String],
+    reshaped: &'a [String],
+    retyped: &'a [String],
+    delta_norm: Option<f64>,
+    before_norm: Option<f64>,
+    relative_delta: Option<f64>,
+    /// Elements that are finite before and not after.
+    new_nonfinite: u64,
+    renamed_prefix: Option<RenamedPrefixRecord<'a>>,
+    #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
+    nonfinite: NonFiniteFields,
+}
+
+#[derive(Debug, Serialize)]
+struct RenamedPrefixRecord<'a> {
+    prefix: &'a str,
+    /// `before` or `after`: the side whose names carry it.
+    side: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictRecord<'a> {
+    level: &'static str,
+    reasons: &'a [String],
+    calibration: CalibrationRecord<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct CalibrationRecord<'a> {
+    /// `calibrated` where labelled cases stand behind the thresholds, else `heuristic`.
+    status: &'static str,
+    basis: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ExpectationRecord<'a> {
+    expect: &'a str,
+    held: bool,
+    found: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct SignatureRecord<'a> {
+    kind: &'static str,
+    layers: &'a [u32],
+    estimated_edits: Option<usize>,
+    reasons: &'a [String],
+}
+
+/// The distribution of |Δ| of one tensor.
+#[derive(Debug, Serialize)]
+pub(super) struct HistogramRecord<'a> {
+    name: &'a str,
+    /// Ascending, an octave each.
+    buckets: Vec<BucketRecord>,
+    /// Elements that did not change.
+    zeros: u64,
+    /// Elements whose difference is not finite.
+    nonfinite_elements: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct BucketRecord {
+    lower: f64,
+    upper: f64,
+    count: u64,
+}
+
+impl<'a> From<&DeltasReport<'a>> for Record<'a> {
+    fn from(report: &DeltasReport<'a>) -> Self {
+        Self {
+            head: report.deltas.into(),
+            tensors: report.deltas.tensors.iter().map(TensorRecord::from).collect(),
+            histogram: report.histogram.map(HistogramRecord::from),
+        }
+    }
+}
+
+impl<'a> From<&'a Deltas> for Head<'a> {
+    fn from(deltas: &'a Deltas) -> Self {
+        Self {
+            schema: SCHEMA,
+            tool: Tool::THIS,
+            before: (&deltas.before).into(),
+            after: (&deltas.after).into(),
+            summary: (&deltas.summary).into(),
+            verdict: (&deltas.verdict).into(),
+            expectations: deltas.expectations.iter().map(ExpectationRecord::from).collect(),
+            signature: (&deltas.signature).into(),
+        }
+    }
+}
+
+impl<'a> From<&'a Side> for SideRecord<'a> {
+    fn from(side: &'a Side) -> Self {
+        let Side { path, files, tensors, parameters, bytes, sha256 } = side;
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            files: *files,
+            tensors: *tensors,
+            parameters: *parameters,
+            bytes: *bytes,
+            sha256: sha256.iter().map(|(file, sha256)| FileHash { file, sha256 }).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Summary> for SummaryRecord<'a> {
+    fn from(summary: &'a Summary) -> Self {
+        let mut nonfinite = NonFiniteFields::default();
+        Self {
+            tensors_compared: summary.tensors_compared,
+            tensors_changed: summary.tensors_changed,
+            tensors_identical: summary.tensors_identical,
+            added: &summary.added,
+            removed: &summary.removed,
+            reshaped: &summary.reshaped,
+            retyped: &summary.retyped,
+            delta_norm: nonfinite.keep("delta_norm", summary.delta_norm),
+            before_norm: nonfinite.keep("before_norm", summary.before_norm),
+            relative_delta: nonfinite.keep("relative_delta", summary.relative_delta),
+            new_nonfinite: summary.new_nonfinite,
+            renamed_prefix: summary.renamed_prefix.as_ref().map(|renamed| RenamedPrefixRecord {
+                prefix: &renamed.prefix,
+                side: if renamed.on_before { "before" } else { "after" },
+            }),
+            nonfinite,
+        }
+    }
+}
+
+impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let Calibration { calibrated, basis } = &verdict.calibration;
+        let status = if *calibrated { "calibrated" } else { "heuristic" };
+        Self {
+            level: words::level_name(verdict.level),
+            reasons: &verdict.reasons,
+            calibration: CalibrationRecord { status, basis },
+        }
+    }
+}
+
+impl<'a> From<&'a Expectation> for ExpectationRecord<'a> {
+    fn from(Expectation { expect, held, found }: &'a Expectation) -> Self {
+        Self { expect, held: *held, found }
+    }
+}
+
+impl<'a> From<&'a Signature> for SignatureRecord<'a> {
+    fn from(signature: &'a Signature) -> Self {
+        Self {
+            kind: words::signature_kind(signature.kind),
+            layers: &signature.layers,
+            estimated_edits: signature.estimated_edits,
+            reasons: &signature.reasons,
+        }
+    }
+}
+
+impl<'a> From<&'a Histogram> for HistogramRecord<'a> {
+    fn from(Histogram { name, buckets, zeros, nonfinite }: &'a Histogram) -> Self {
+        let bucket = |&Bucket { lower, upper, count }: &Bucket| BucketRecord { lower, upper, count };
+        Self {
+            name,
+            buckets: buckets.iter().map(bucket).collect(),
+            zeros: *zeros,
+            nonfinite_elements: *nonfinite,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Documented, versioned records of what was found, and the formats they are written in.
+//!
+//! A folder a command (`deltas/`), in it the record and a file a format. Invariant: formats only, no number is made
+//! here that the record's room did not give; and the only room that derives `Serialize`.
+
+mod deltas;
+mod doctor;
+mod error;
+mod format;
+mod json;
+mod number;
+mod paint;
+mod text;
+
+pub use deltas::{DeltasReport, Page, level_name};
+pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
+pub use error::ErrorRecord;
+pub use format::{Format, UnknownFormat};
+pub use number::{bytes, count, significant};
+pub use paint::{Paint, Tone};
+pub use text::width;
