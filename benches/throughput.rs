@@ -37,7 +37,9 @@ fn main() -> Outcome<()> {
     let folder = after("--dir").map_or_else(|| PathBuf::from("target/bench-data"), PathBuf::from);
     std::fs::create_dir_all(&folder)?;
     println!("{} threads, SIMD {}", rayon::current_num_threads(), SimdLevel::detect());
-    println!("| pair | GB a file | ceiling GB/s | ours GB/s | ratio | ours by pread GB/s | peak anonymous MiB |");
+    println!(
+        "| pair | GB a file | ceiling GB/s | ours GB/s | ratio | ours by pread GB/s | peak anonymous MiB |"
+    );
     println!("|---|--:|--:|--:|--:|--:|--:|");
     if args.iter().any(|arg| arg == "--growth") {
         for gigabytes in [1.0, 2.0, 4.0, 8.0] {
@@ -106,7 +108,9 @@ fn sum_words(sides: &[Checkpoint; 2]) -> Outcome<()> {
     let pieces: Vec<_> = sides
         .iter()
         .flat_map(|side| side.entries().values().map(move |entry| (side, entry)))
-        .flat_map(|(side, entry)| (0..entry.bytes.div_ceil(PIECE)).map(move |piece| (side, entry, piece * PIECE)))
+        .flat_map(|(side, entry)| {
+            (0..entry.bytes.div_ceil(PIECE)).map(move |piece| (side, entry, piece * PIECE))
+        })
         .collect();
     let total = pieces
         .par_iter()

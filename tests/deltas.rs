@@ -145,7 +145,8 @@ fn leading_singular_values_are_those_of_a_full_decomposition() {
             let expected = &pair["tensors"][&tensor.name]["spectrum"];
             let SpectrumOutcome::Computed(spectrum) = &tensor.spectrum else {
                 // A matrix of integers is a table, not an operator: it has none.
-                let is_float = tensor.dtype_before.is_some_and(|d| matches!(d.kind(), NumberKind::Float { .. }));
+                let is_float =
+                    tensor.dtype_before.is_some_and(|d| matches!(d.kind(), NumberKind::Float { .. }));
                 assert!(!expected.is_object() || !is_float, "{name} {} has no spectrum", tensor.name);
                 continue;
             };
@@ -268,7 +269,8 @@ fn a_tensor_of_millions_of_elements_has_the_quantiles_of_a_full_sort() {
         safetensors::serialize_to_file([("w", view.unwrap())], None, &path).unwrap();
         Checkpoint::open(&path, &Limits::default(), IoMode::Auto).unwrap()
     };
-    let deltas = compare(&open("a.safetensors", &before), &open("b.safetensors", &after), &Plan::default(), &());
+    let deltas =
+        compare(&open("a.safetensors", &before), &open("b.safetensors", &after), &Plan::default(), &());
     let change = deltas.unwrap().tensors[0].change.clone().unwrap();
     let quantiles = change.abs_delta_quantiles;
     for (quantile, found) in

@@ -37,7 +37,9 @@ pub(super) fn basis(matrices: usize) -> Calibration {
         1 => Calibration { calibrated: true, basis: SINGLE_EDITS.into() },
         _ => Calibration {
             calibrated: false,
-            basis: format!("heuristic: {changed} changed, and the labelled cases are edits of one: {SINGLE_EDITS}"),
+            basis: format!(
+                "heuristic: {changed} changed, and the labelled cases are edits of one: {SINGLE_EDITS}"
+            ),
         },
     }
 }

@@ -2,11 +2,11 @@
 
 use super::windows;
 use super::{Change, NonFinite, Quantiles};
-use crate::compute::{Boundaries, Totals};
+use crate::compute::{Boundaries, Largest, Totals};
 use crate::tensor::Shape;
 
 /// The numbers of one tensor's change.
-pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, max_position: u64) -> Change {
+pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, largest: Largest) -> Change {
     let elements = totals.elements as f64;
     let (before_norm, delta_norm) = (totals.before_norm(), totals.delta_norm());
     Change {
@@ -16,8 +16,8 @@ pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, ma
         delta_norm,
         relative_delta: relative(delta_norm, before_norm),
         normalized_delta: delta_norm / elements,
-        max_abs_delta: totals.max_abs_delta,
-        max_abs_index: shape.index_of(max_position),
+        max_abs_delta: largest.magnitude,
+        max_abs_index: shape.index_of(largest.position),
         mean_abs_delta: totals.abs_delta() / elements,
         rms_delta: delta_norm / elements.sqrt(),
         cosine: totals.cosine(),

@@ -7,8 +7,8 @@ use super::change::{change, relative};
 use super::pairing::{self, Pairing};
 use super::pass::{self, Found, Pair, Progress};
 use super::{
-    Change, Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt, signature,
-    spectra, verdict,
+    Change, Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt,
+    signature, spectra, verdict,
 };
 use crate::model::role_of;
 use crate::tensor::{Dtype, Entry, Printable, Source};
@@ -147,7 +147,7 @@ fn measure<S: Source>(
     let found = pass::run(&read, plan.norms, progress)?;
     let mut measured = Vec::with_capacity(read.len());
     for (pair, found) in read.into_iter().zip(found) {
-        let delta = conclude(&pair, found)?;
+        let delta = conclude(&pair, found);
         measured.push((pair, delta));
     }
     spectra::fill(&mut measured, plan.spectrum, progress)?;
@@ -155,18 +155,17 @@ fn measure<S: Source>(
     Ok(unread.chain(measured.into_iter().map(|(_, delta)| delta)).collect())
 }
 
-fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> Result<TensorDelta, S::Error> {
-    Ok(match found {
+fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> TensorDelta {
+    match found {
         Found::Identical => blank_pair(pair, Status::Identical),
         Found::DifferentBytes => blank_pair(pair, Status::Changed),
-        Found::Numbers(totals, _) if totals.elements == 0 => blank_pair(pair, Status::Identical),
-        Found::Numbers(totals, boundaries) => {
+        Found::Numbers(totals, ..) if totals.elements == 0 => blank_pair(pair, Status::Identical),
+        Found::Numbers(totals, boundaries, largest) => {
             let status = if totals.changed == 0 { Status::Identical } else { Status::Changed };
-            let position = pass::position_of_max(pair, &totals)?;
-            let change = change(&totals, &boundaries, &pair.before.1.shape, position);
+            let change = change(&totals, &boundaries, &pair.before.1.shape, largest);
             TensorDelta { change: Some(change), ..blank_pair(pair, status) }
         }
-    })
+    }
 }
 
 /// A tensor of which nothing is known but what the headers say.
@@ -214,7 +213,8 @@ fn summarise(tensors: &[TensorDelta], norms: bool) -> Summary {
     let (changed, identical) = (count(Status::Changed), count(Status::Identical));
     let counts = |t: &&TensorDelta| norms || t.status == Status::Changed;
     let changes = || tensors.iter().filter(counts).filter_map(|t| t.change.as_ref());
-    let norm = |part: fn(&Change) -> f64| changes().fold(0.0, |sum, change| sum + part(change).powi(2)).sqrt();
+    let norm =
+        |part: fn(&Change) -> f64| changes().fold(0.0, |sum, change| sum + part(change).powi(2)).sqrt();
     let (delta_norm, before_norm) = (norm(|change| change.delta_norm), norm(|change| change.before_norm));
     Summary {
         tensors_compared: changed + identical,

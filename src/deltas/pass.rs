@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use super::windows;
-use crate::compute::{Boundaries, CHUNK, ChunkPair, ChunkStats, Scratch, Totals, pair_stats, position_of};
+use crate::compute::{
+    Boundaries, CHUNK, ChunkPair, ChunkStats, Largest, Scratch, Totals, largest_of, pair_stats,
+};
 use crate::tensor::{Entry, NumberKind, Source};
 
 /// Told how far a comparison is; every method may be called from any thread.
@@ -67,7 +69,11 @@ impl<S: Source> Pair<'_, S> {
     }
 
     /// Hands both sides of one chunk to `use_it`.
-    fn chunk<T>(&self, chunk: u64, use_it: impl FnOnce(ChunkPair<'_>, &mut Scratch) -> T) -> Result<T, S::Error> {
+    fn chunk<T>(
+        &self,
+        chunk: u64,
+        use_it: impl FnOnce(ChunkPair<'_>, &mut Scratch) -> T,
+    ) -> Result<T, S::Error> {
         BUFFERS.with_borrow_mut(|buffers| {
             let before = read_chunk(self.before, chunk, &mut buffers.before)?;
             let after = read_chunk(self.after, chunk, &mut buffers.after)?;
@@ -107,8 +113,8 @@ pub(super) enum Found {
     Identical,
     /// Different bytes of a dtype that has no numbers.
     DifferentBytes,
-    /// Everything the chunks add up to, and where their keys were counted.
-    Numbers(Box<Totals>, Boundaries),
+    /// Everything the chunks add up to, where their keys were counted, and the largest difference.
+    Numbers(Box<Totals>, Boundaries, Largest),
 }
 
 /// Compares all pairs, in the order given. With `norms` the numbers of identical tensors are read too.
@@ -223,10 +229,11 @@ impl<'a, S: Source> Task<'a, S> {
         }
         let totals = add_up(chunks.iter().filter_map(|unit| unit.stats.as_ref()));
         let boundaries = self.boundaries.get().copied().unwrap_or(Boundaries::ALL);
+        let largest = largest(&self.pair, &totals)?;
         if windows::quantiles(&totals, &boundaries).is_some() {
-            return Ok(Found::Numbers(Box::new(totals), boundaries));
+            return Ok(Found::Numbers(Box::new(totals), boundaries, largest));
         }
-        Ok(Found::Numbers(Box::new(count_all(&self.pair)?), Boundaries::ALL))
+        Ok(Found::Numbers(Box::new(count_all(&self.pair)?), Boundaries::ALL, largest))
     }
 }
 
@@ -245,9 +252,15 @@ pub(super) fn count_all<S: Source>(pair: &Pair<'_, S>) -> Result<Totals, S::Erro
     Ok(add_up(chunks.iter()))
 }
 
-/// Where max |d| is: the first element of its chunk that has it (the first NaN, where that is the maximum).
-pub(super) fn position_of_max<S: Source>(pair: &Pair<'_, S>, totals: &Totals) -> Result<u64, S::Error> {
-    let first = totals.max_chunk as u64 * CHUNK as u64;
-    let within = pair.chunk(totals.max_chunk as u64, |chunk, _| position_of(&chunk, totals.max_abs_delta))?;
-    Ok(first + within)
+/// The largest |d| of a pair: exact, and the first that is.
+fn largest<S: Source>(pair: &Pair<'_, S>, totals: &Totals) -> Result<Largest, S::Error> {
+    let mut largest = Largest { magnitude: 0.0, position: 0 };
+    for &chunk in &totals.largest_in {
+        let found = pair.chunk(chunk as u64, |chunk, scratch| largest_of(&chunk, scratch))?;
+        if found.exceeds(&largest) {
+            let position = chunk as u64 * CHUNK as u64 + found.position;
+            largest = Largest { position, ..found };
+        }
+    }
+    Ok(largest)
 }

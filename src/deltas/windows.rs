@@ -12,7 +12,7 @@ const RUNS: u64 = 1024;
 /// Elements in a run: one cache line of F32.
 const RUN: u64 = 16;
 /// Half width of a window in standard errors of the sample.
-const WIDTH: f64 = 4.0;
+const WIDTH: f64 = 3.0;
 /// The ranks that are reported: ⌈q·n⌉ of n.
 const REPORTED: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 

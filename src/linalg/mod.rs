@@ -18,8 +18,8 @@ mod stored;
 pub use change::{ChangeSpectrum, spectrum_of_change};
 pub use operator::RowSource;
 pub use pair_stats::{
-    Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Scratch, SimdLevel, Totals, key_lower_edge, key_of,
-    pair_stats, pair_stats_on, position_of,
+    Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Largest, Scratch, SimdLevel, Totals, key_lower_edge,
+    key_of, largest_of, pair_stats, pair_stats_on,
 };
 pub use rounding::rounding_noise_edge;
 pub use spectrum::{LeadingSpectrum, SpectrumError, SpectrumOptions, leading_singular_values, spectral_norm};

@@ -25,6 +25,6 @@ pub use hash::sha256;
 pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
-pub use mapping::is_remote;
 pub use limits::{IoMode, Limits};
+pub use mapping::is_remote;
 pub use source::SourceFile;

@@ -150,7 +150,9 @@ fn no_bit_of_faer_depends_on_the_number_of_threads() {
     let gram = a.t().dot(&a);
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| (faer::thin_svd(&a).unwrap().u, faer::Factor::new(&gram).unwrap().solve(&rhs).unwrap()))
+        pool.install(|| {
+            (faer::thin_svd(&a).unwrap().u, faer::Factor::new(&gram).unwrap().solve(&rhs).unwrap())
+        })
     };
     assert!(with(1) == with(2) && with(1) == with(5));
 }

@@ -48,7 +48,7 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
     // Every boundary is at least 1 and at most 0x8000, so one less is a key that a signed comparison knows.
     let windows = Windows {
         edges: boundaries.edges.map(|edge| _mm256_set1_epi16(edge.saturating_sub(1).cast_signed())),
-        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+        single: boundaries.single.map(|single| if single { u32::MAX } else { 0 }),
     };
     for (a, b) in before.iter().zip(after) {
         step::<BYTES, DTYPE>(a, b, &windows, &mut sums, scratch);
@@ -66,7 +66,7 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
 /// The boundaries of keys, less one, in every lane.
 struct Windows {
     edges: [__m256i; 5],
-    inside: [u32; 2],
+    single: [u32; 2],
 }
 
 /// Running sums: lane `l` of a sum is element `l % 4` of its vector `l / 4`.
@@ -75,9 +75,10 @@ struct Sums {
     after_squares: [__m256d; 4],
     delta_squares: [__m256d; 4],
     abs_delta: [__m256d; 4],
-    max_abs_delta: __m256d,
+    largest_keys: __m256i,
     changed: u64,
-    not_below: [u64; 4],
+    not_below: [u64; 2],
+    single: [u64; 2],
 }
 
 impl Sums {
@@ -90,9 +91,10 @@ impl Sums {
             after_squares: zero,
             delta_squares: zero,
             abs_delta: zero,
-            max_abs_delta: _mm256_setzero_pd(),
+            largest_keys: _mm256_setzero_si256(),
             changed: 0,
-            not_below: [0; 4],
+            not_below: [0; 2],
+            single: [0; 2],
         }
     }
 
@@ -103,13 +105,10 @@ impl Sums {
             delta_squares: bytemuck::cast(self.delta_squares),
             abs_delta: bytemuck::cast(self.abs_delta),
         };
-        let largest: [f64; 4] = bytemuck::cast(self.max_abs_delta);
-        let mut stats = ChunkStats {
-            elements,
-            changed: self.changed,
-            max_abs_delta: largest.into_iter().fold(0.0, f64::max),
-            ..ChunkStats::default()
-        };
+        let mut stats = ChunkStats { elements, changed: self.changed, ..ChunkStats::default() };
+        let largest: [u16; 16] = bytemuck::cast(self.largest_keys);
+        stats.keys.largest = largest.into_iter().fold(0, u16::max);
+        stats.keys.single = self.single;
         // The padding of the last step has key 0, which is below every boundary.
         stats.keys.below = self.not_below.map(|count| elements - count);
         lanes.fold(&mut stats);
@@ -143,7 +142,6 @@ fn step<const BYTES: usize, const DTYPE: u8>(
             sums.after_squares[lane] = _mm256_fmadd_pd(b, b, sums.after_squares[lane]);
             sums.delta_squares[lane] = _mm256_fmadd_pd(d, d, sums.delta_squares[lane]);
             sums.abs_delta[lane] = _mm256_add_pd(sums.abs_delta[lane], magnitude);
-            sums.max_abs_delta = _mm256_max_pd(sums.max_abs_delta, magnitude);
         }
     }
     let [first, second, third, fourth] = groups;
@@ -218,13 +216,15 @@ fn count_keys(groups: [Pair; 2], windows: &Windows, sums: &mut Sums, scratch: &m
     let third = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *third)).cast_unsigned();
     let fourth = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *fourth)).cast_unsigned();
     let tail = _mm256_movemask_epi8(_mm256_cmpgt_epi16(keys, *tail)).cast_unsigned();
+    sums.largest_keys = _mm256_max_epu16(sums.largest_keys, keys);
     // Two bits stand for one key.
     sums.not_below[0] += u64::from(first.count_ones() / 2);
-    sums.not_below[1] += u64::from(second.count_ones() / 2);
-    sums.not_below[2] += u64::from(third.count_ones() / 2);
-    sums.not_below[3] += u64::from(fourth.count_ones() / 2);
-    let [median, p90] = windows.inside;
-    let mut inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
+    sums.not_below[1] += u64::from(third.count_ones() / 2);
+    let (median, p90) = (first ^ second, third ^ fourth);
+    let [median_is_single, p90_is_single] = windows.single;
+    sums.single[0] += u64::from((median & median_is_single).count_ones() / 2);
+    sums.single[1] += u64::from((p90 & p90_is_single).count_ones() / 2);
+    let mut inside = (median & !median_is_single) ^ (p90 & !p90_is_single) ^ tail;
     let keys: [u16; 16] = bytemuck::cast(keys);
     while inside != 0 {
         let at = inside.trailing_zeros() as usize / 2;

@@ -29,17 +29,32 @@ pub(super) fn chunk(
     scratch: &mut Scratch,
 ) -> Option<ChunkStats> {
     match pair.dtype_before {
-        Dtype::F32 => Some(steps::<128, F32>(pair, boundaries, scratch)),
-        Dtype::F16 => Some(steps::<64, F16>(pair, boundaries, scratch)),
-        Dtype::BF16 => Some(steps::<64, BF16>(pair, boundaries, scratch)),
+        Dtype::F32 => Some(windowed::<128, F32>(pair, boundaries, scratch)),
+        Dtype::F16 => Some(windowed::<64, F16>(pair, boundaries, scratch)),
+        Dtype::BF16 => Some(windowed::<64, BF16>(pair, boundaries, scratch)),
         _ => None,
+    }
+}
+
+/// One copy of the loop for windows of many keys, one that also counts windows of a single key.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
+#[inline]
+fn windowed<const BYTES: usize, const DTYPE: u8>(
+    pair: ChunkPair<'_>,
+    boundaries: &Boundaries,
+    scratch: &mut Scratch,
+) -> ChunkStats {
+    if boundaries.single == [false; 2] {
+        steps::<BYTES, DTYPE, false>(pair, boundaries, scratch)
+    } else {
+        steps::<BYTES, DTYPE, true>(pair, boundaries, scratch)
     }
 }
 
 /// Walks the chunk 32 elements at a time; what is left over is padded with zeros on both sides.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
-fn steps<const BYTES: usize, const DTYPE: u8>(
+fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
     pair: ChunkPair<'_>,
     boundaries: &Boundaries,
     scratch: &mut Scratch,
@@ -50,18 +65,18 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
     let mut sums = Sums::new();
     let windows = Windows {
         edges: boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed())),
-        inside: boundaries.inside.map(|inside| if inside { u32::MAX } else { 0 }),
+        single: boundaries.single.map(|single| if single { u32::MAX } else { 0 }),
     };
     let mut collected = scratch.collector();
     for (a, b) in before.iter().zip(after) {
-        step::<BYTES, DTYPE>(a, b, &windows, &mut sums, &mut collected);
+        step::<BYTES, DTYPE, SINGLE>(a, b, &windows, &mut sums, &mut collected);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
         let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
         a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
         b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, &mut collected);
+        step::<BYTES, DTYPE, SINGLE>(&a, &b, &windows, &mut sums, &mut collected);
     }
     let length = collected.length;
     scratch.collected(length);
@@ -72,7 +87,7 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
 /// The boundaries of keys, one in every lane.
 struct Windows {
     edges: [__m512i; 5],
-    inside: [u32; 2],
+    single: [u32; 2],
 }
 
 /// Running sums: lane `l` of a sum is element `l % 8` of its vector `l / 8`.
@@ -81,9 +96,10 @@ struct Sums {
     after_squares: [__m512d; 2],
     delta_squares: [__m512d; 2],
     abs_delta: [__m512d; 2],
-    max_abs_delta: __m512d,
+    largest_keys: __m512i,
     changed: u64,
-    not_below: [u64; 4],
+    not_below: [u64; 2],
+    single: [u64; 2],
 }
 
 impl Sums {
@@ -96,9 +112,10 @@ impl Sums {
             after_squares: zero,
             delta_squares: zero,
             abs_delta: zero,
-            max_abs_delta: _mm512_setzero_pd(),
+            largest_keys: _mm512_setzero_si512(),
             changed: 0,
-            not_below: [0; 4],
+            not_below: [0; 2],
+            single: [0; 2],
         }
     }
 
@@ -111,12 +128,10 @@ impl Sums {
             delta_squares: bytemuck::cast(self.delta_squares),
             abs_delta: bytemuck::cast(self.abs_delta),
         };
-        let mut stats = ChunkStats {
-            elements,
-            changed: self.changed,
-            max_abs_delta: _mm512_reduce_max_pd(self.max_abs_delta),
-            ..ChunkStats::default()
-        };
+        let mut stats = ChunkStats { elements, changed: self.changed, ..ChunkStats::default() };
+        let largest: [u16; 32] = bytemuck::cast(self.largest_keys);
+        stats.keys.largest = largest.into_iter().fold(0, u16::max);
+        stats.keys.single = self.single;
         // The padding of the last step has key 0, which is below every boundary.
         stats.keys.below = self.not_below.map(|count| elements - count.min(32 * steps));
         lanes.fold(&mut stats);
@@ -126,7 +141,7 @@ impl Sums {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
-fn step<const BYTES: usize, const DTYPE: u8>(
+fn step<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
     before: &[u8; BYTES],
     after: &[u8; BYTES],
     windows: &Windows,
@@ -136,7 +151,7 @@ fn step<const BYTES: usize, const DTYPE: u8>(
     let (a, b, changed) = widen::<BYTES, DTYPE>(before, after);
     sums.changed += u64::from(changed.count_ones());
     let d = [_mm512_sub_ps(b[0], a[0]), _mm512_sub_ps(b[1], a[1])];
-    count_keys(d, windows, sums, collected);
+    count_keys::<SINGLE>(d, windows, sums, collected);
     for half in 0..2 {
         let (a, b) = (to_f64(a[half]), to_f64(b[half]));
         for lane in 0..2 {
@@ -147,7 +162,6 @@ fn step<const BYTES: usize, const DTYPE: u8>(
             sums.after_squares[lane] = _mm512_fmadd_pd(b, b, sums.after_squares[lane]);
             sums.delta_squares[lane] = _mm512_fmadd_pd(d, d, sums.delta_squares[lane]);
             sums.abs_delta[lane] = _mm512_add_pd(sums.abs_delta[lane], magnitude);
-            sums.max_abs_delta = _mm512_max_pd(sums.max_abs_delta, magnitude);
         }
     }
 }
@@ -205,7 +219,12 @@ fn to_f64(x: __m512) -> [__m512d; 2] {
 /// Keys of 32 differences: counts those below the boundaries, keeps those inside the windows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
-fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, collected: &mut Collector<'_>) {
+fn count_keys<const SINGLE: bool>(
+    d: [__m512; 2],
+    windows: &Windows,
+    sums: &mut Sums,
+    collected: &mut Collector<'_>,
+) {
     let d = [_mm512_castps_si512(d[0]), _mm512_castps_si512(d[1])];
     // The upper halves of both vectors, interleaved; the order of keys does not matter.
     let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
@@ -217,12 +236,18 @@ fn count_keys(d: [__m512; 2], windows: &Windows, sums: &mut Sums, collected: &mu
     let third = _mm512_cmpge_epu16_mask(keys, *third);
     let fourth = _mm512_cmpge_epu16_mask(keys, *fourth);
     let tail = _mm512_cmpge_epu16_mask(keys, *tail);
+    sums.largest_keys = _mm512_max_epu16(sums.largest_keys, keys);
     sums.not_below[0] += u64::from(first.count_ones());
-    sums.not_below[1] += u64::from(second.count_ones());
-    sums.not_below[2] += u64::from(third.count_ones());
-    sums.not_below[3] += u64::from(fourth.count_ones());
-    let [median, p90] = windows.inside;
-    let inside = ((first ^ second) & median) | ((third ^ fourth) & p90) | tail;
+    sums.not_below[1] += u64::from(third.count_ones());
+    let (mut median, mut p90) = (first ^ second, third ^ fourth);
+    if SINGLE {
+        let [median_is_single, p90_is_single] = windows.single;
+        sums.single[0] += u64::from((median & median_is_single).count_ones());
+        sums.single[1] += u64::from((p90 & p90_is_single).count_ones());
+        median &= !median_is_single;
+        p90 &= !p90_is_single;
+    }
+    let inside = median ^ p90 ^ tail;
     let kept = _mm512_maskz_compress_epi16(inside, keys);
     collected.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
 }

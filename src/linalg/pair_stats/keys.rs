@@ -23,21 +23,20 @@ pub fn key_lower_edge(key: u16) -> f64 {
 /// Where counting key by key starts and stops: a window around the median, one around the 90th
 /// percentile, and the tail.
 ///
-/// Keys below each edge of a window are counted together, those inside it one by one. A window of a
-/// single key needs no counting inside: its two edges say it all, and stored weights often have a
-/// third of their differences on one key.
+/// Keys below a window are counted together, those inside it one by one. A window of a single key is one
+/// count: stored weights often have a third of their differences on one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boundaries {
     /// First key of a window, then first key past it, twice; then the first key of the tail. Ascending,
     /// at least 1: key 0 is most of a sparse change and never counted by itself.
     pub(super) edges: [u16; 5],
-    /// Whether the keys inside each window are counted one by one.
-    pub(super) inside: [bool; 2],
+    /// Whether each window is a single key, counted as a whole.
+    pub(super) single: [bool; 2],
 }
 
 impl Boundaries {
     /// Every key but 0 is counted.
-    pub const ALL: Self = Self { edges: [1; 5], inside: [false; 2] };
+    pub const ALL: Self = Self { edges: [1; 5], single: [false; 2] };
 
     /// Windows around the median and the 90th percentile, and the whole tail from the third key on.
     ///
@@ -48,22 +47,26 @@ impl Boundaries {
         let start_90 = p90.0.max(stop);
         let stop_90 = p90.1.saturating_add(1).max(start_90);
         let edges = [start, stop, start_90, stop_90, tail_from.max(stop_90)];
-        Self { edges, inside: [stop - start > 1, stop_90 - start_90 > 1] }
+        Self { edges, single: [stop - start == 1, stop_90 - start_90 == 1] }
     }
 
     /// Whether keys of that value are counted one by one.
     fn counts(&self, key: u16) -> bool {
         let [a, b, c, d, tail] = self.edges;
-        let [median, p90] = self.inside;
-        (median && (a..b).contains(&key)) || (p90 && (c..d).contains(&key)) || key >= tail
+        let [median, p90] = self.single;
+        (!median && (a..b).contains(&key)) || (!p90 && (c..d).contains(&key)) || key >= tail
     }
 }
 
 /// Counts of keys in one chunk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyCounts {
-    /// Elements with a key below each edge of the windows.
-    pub below: [u64; 4],
+    /// Elements with a key below each window.
+    pub below: [u64; 2],
+    /// Elements inside each window that is a single key.
+    pub single: [u64; 2],
+    /// The largest key; that of NaN where some difference is NaN.
+    pub largest: u16,
     /// `(key, count)` of every key that was met inside the windows, ascending.
     pub counts: Vec<(u16, u32)>,
 }
@@ -101,11 +104,14 @@ impl Scratch {
         self.length = 0;
     }
 
-    /// Notes one key if the boundaries ask for it, and counts it below them.
-    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, below: &mut [u64; 4]) {
-        for (count, edge) in below.iter_mut().zip(boundaries.edges) {
-            *count += u64::from(key < edge);
+    /// Notes one key as the boundaries ask.
+    pub(super) fn note(&mut self, key: u16, boundaries: &Boundaries, counts: &mut KeyCounts) {
+        let [a, b, c, d, _] = boundaries.edges;
+        for (window, (from, to)) in [(a, b), (c, d)].into_iter().enumerate() {
+            counts.below[window] += u64::from(key < from);
+            counts.single[window] += u64::from(boundaries.single[window] && (from..to).contains(&key));
         }
+        counts.largest = counts.largest.max(key);
         if boundaries.counts(key) {
             self.push(key);
         }
@@ -130,7 +136,7 @@ impl Scratch {
     }
 
     /// Counts the keys that were noted and forgets them.
-    pub(super) fn count(&mut self, boundaries: &Boundaries, max_abs_delta: f64) -> Vec<(u16, u32)> {
+    pub(super) fn count(&mut self, boundaries: &Boundaries, largest: u16) -> Vec<(u16, u32)> {
         let noted = self.collected.get(..self.length).unwrap_or_default();
         let (quads, rest) = noted.as_chunks::<4>();
         for quad in quads {
@@ -144,9 +150,7 @@ impl Scratch {
         self.length = 0;
         let mut counts = Vec::new();
         let [a, b, c, d, e] = boundaries.edges.map(usize::from);
-        // Rounding to f32 may lift the largest difference into the next key.
-        let end =
-            if max_abs_delta.is_finite() { usize::from(key_of(max_abs_delta as f32)) + 2 } else { KEYS };
+        let end = usize::from(largest) + 1;
         for range in [a..b, c..d, e..end.max(e)] {
             for key in range.start..range.end.min(KEYS) {
                 let count: u32 = self.histograms[key].iter().sum();

@@ -13,6 +13,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod keys;
+mod largest;
 mod scalar;
 #[cfg(test)]
 #[expect(
@@ -32,7 +33,7 @@ use half::slice::HalfFloatSliceExt as _;
 use crate::tensor::Dtype;
 
 pub use keys::{Boundaries, KeyCounts, Scratch, key_lower_edge, key_of};
-pub use scalar::position_of;
+pub use largest::{Largest, largest_of};
 pub use totals::Totals;
 
 /// Elements that one call of [`pair_stats`] takes at most; chunks of a tensor start at its multiples.
@@ -53,8 +54,6 @@ pub struct ChunkStats {
     pub delta_squares: f64,
     /// Σ |d|.
     pub abs_delta: f64,
-    /// max |d|; NaN where some d is NaN.
-    pub max_abs_delta: f64,
     /// How |d| is distributed, as far as the boundaries ask.
     pub keys: KeyCounts,
     /// NaN, +∞, −∞ before.
@@ -151,7 +150,7 @@ pub fn pair_stats_on(
             scalar::chunk(pair, boundaries, scratch)
         }
     };
-    stats.keys.counts = scratch.count(boundaries, stats.max_abs_delta);
+    stats.keys.counts = scratch.count(boundaries, stats.keys.largest);
     stats
 }
 

@@ -6,12 +6,12 @@ use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch, key_of};
 use crate::tensor::{Dtype, decode};
 
 /// One element of a pair, widened.
-struct Element {
-    before: f64,
-    after: f64,
+pub(super) struct Element {
+    pub(super) before: f64,
+    pub(super) after: f64,
     /// The difference as the key sees it: rounded once, to f32.
     difference: f32,
-    same: bool,
+    pub(super) same: bool,
 }
 
 pub(super) fn chunk(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) -> ChunkStats {
@@ -35,16 +35,6 @@ pub(super) fn chunk(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut 
     }
 }
 
-/// Position of the first element whose |d| is `wanted` (the first NaN where `wanted` is NaN), or 0.
-pub fn position_of(pair: &ChunkPair<'_>, wanted: f64) -> u64 {
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    let position = widened(pair, &mut before, &mut after).position(|element| {
-        let delta = if element.same { 0.0 } else { (element.after - element.before).abs() };
-        delta == wanted || (delta.is_nan() && wanted.is_nan())
-    });
-    position.unwrap_or(0) as u64
-}
-
 /// Any two numeric dtypes, through f64 buffers.
 fn general(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) -> ChunkStats {
     let (mut before, mut after) = (std::mem::take(&mut scratch.before), std::mem::take(&mut scratch.after));
@@ -54,7 +44,7 @@ fn general(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) 
 }
 
 /// The elements of both sides, decoded into the buffers.
-fn widened<'a>(
+pub(super) fn widened<'a>(
     pair: &ChunkPair<'a>,
     before: &'a mut Vec<f64>,
     after: &'a mut Vec<f64>,
@@ -105,13 +95,9 @@ fn accumulate(
         lanes.after_squares[lane] = after.mul_add(after, lanes.after_squares[lane]);
         lanes.delta_squares[lane] = delta.mul_add(delta, lanes.delta_squares[lane]);
         lanes.abs_delta[lane] += delta.abs();
-        if !(delta.abs() <= stats.max_abs_delta) {
-            // Once NaN it stays NaN: no comparison with NaN holds.
-            stats.max_abs_delta = if stats.max_abs_delta.is_nan() { f64::NAN } else { delta.abs() };
-        }
         stats.elements += 1;
         stats.changed += u64::from(!element.same);
-        scratch.note(key_of(difference), boundaries, &mut stats.keys.below);
+        scratch.note(key_of(difference), boundaries, &mut stats.keys);
         if !before.is_finite() {
             count_nonfinite(before, &mut stats.nonfinite_before);
         }

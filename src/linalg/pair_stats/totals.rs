@@ -37,12 +37,12 @@ pub struct Totals {
     after_squares: Compensated,
     delta_squares: Compensated,
     abs_delta: Compensated,
-    /// max |d|; NaN where some d is NaN.
-    pub max_abs_delta: f64,
-    /// The first chunk that holds it.
-    pub max_chunk: usize,
-    /// Keys below each edge of the windows.
-    pub below: [u64; 4],
+    /// The chunks that hold the largest key: one of them holds max |d|.
+    pub largest_in: Vec<usize>,
+    largest: u16,
+    /// Keys below each window.
+    pub below: [u64; 2],
+    single: [u64; 2],
     /// Count of each key that was counted one by one; empty until one was.
     pub key_counts: Vec<u64>,
     /// NaN, +∞, −∞ before.
@@ -63,10 +63,12 @@ impl Totals {
         self.after_squares.add(chunk.after_squares);
         self.delta_squares.add(chunk.delta_squares);
         self.abs_delta.add(chunk.abs_delta);
-        let larger = chunk.max_abs_delta > self.max_abs_delta || chunk.max_abs_delta.is_nan();
-        if larger && !self.max_abs_delta.is_nan() {
-            self.max_abs_delta = chunk.max_abs_delta;
-            self.max_chunk = self.chunks;
+        if chunk.keys.largest > self.largest {
+            self.largest = chunk.keys.largest;
+            self.largest_in.clear();
+        }
+        if chunk.keys.largest == self.largest {
+            self.largest_in.push(self.chunks);
         }
         for (total, count) in [
             (&mut self.nonfinite_before, chunk.nonfinite_before),
@@ -75,7 +77,9 @@ impl Totals {
             total.iter_mut().zip(count).for_each(|(total, count)| *total += count);
         }
         self.new_nonfinite += chunk.new_nonfinite;
-        self.below.iter_mut().zip(chunk.keys.below).for_each(|(total, count)| *total += count);
+        for (total, count) in [(&mut self.below, chunk.keys.below), (&mut self.single, chunk.keys.single)] {
+            total.iter_mut().zip(count).for_each(|(total, count)| *total += count);
+        }
         for &(key, count) in &chunk.keys.counts {
             let key = usize::from(key);
             if self.key_counts.len() <= key {
@@ -90,19 +94,26 @@ impl Totals {
 
     /// The key of the `rank`-th smallest |d| (from 1), or `None` where it lies outside the windows.
     pub fn key_at_rank(&self, boundaries: &Boundaries, rank: u64) -> Option<u16> {
-        let [start, _, start_90, _, tail] = boundaries.edges;
-        if rank <= self.below[0] {
+        let [start, stop, start_90, stop_90, tail] = boundaries.edges;
+        let [below, below_90] = self.below;
+        if rank <= below {
             // Everything below key 1 has key 0.
             return (start == 1).then_some(0);
         }
-        for (window, first) in [start, start_90].into_iter().enumerate() {
-            let (from, to) = (*self.below.get(2 * window)?, *self.below.get(2 * window + 1)?);
-            if rank <= from {
+        let [single, single_90] = self.single;
+        for (below, first, stop, single) in
+            [(below, start, stop, single), (below_90, start_90, stop_90, single_90)]
+        {
+            if rank <= below {
                 return None;
             }
-            if rank <= to {
-                let inside = *boundaries.inside.get(window)?;
-                return if inside { self.key_from(first, rank - from) } else { Some(first) };
+            if rank <= below + single {
+                return Some(first);
+            }
+            let keys = usize::from(first)..usize::from(stop).min(self.key_counts.len());
+            let inside: u64 = self.key_counts.get(keys).unwrap_or_default().iter().sum();
+            if rank <= below + inside {
+                return self.key_from(first, rank - below);
             }
         }
         let counted: u64 = self.key_counts.iter().skip(usize::from(tail)).sum();
