@@ -8,9 +8,9 @@ use super::Quantiles;
 /// Up to this many elements every key is counted: no sample would pay.
 const COUNT_ALL: u64 = 4 * CHUNK as u64;
 /// Runs of neighbouring elements in a sample.
-const RUNS: u64 = 1024;
-/// Elements in a run: one cache line of F32.
-const RUN: u64 = 16;
+const RUNS: u64 = 256;
+/// Elements in a run: long enough that fetching its first line is not all the work.
+const RUN: u64 = 64;
 /// Half width of a window in standard errors of the sample.
 const WIDTH: f64 = 3.0;
 /// The ranks that are reported: ⌈q·n⌉ of n.
