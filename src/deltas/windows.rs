@@ -1,7 +1,7 @@
 //! Where the quantiles of |d| probably lie: a small sample, so that the pass counts only around them.
 
-use crate::compute::{Boundaries, CHUNK, Totals, key_lower_edge, key_of};
-use crate::tensor::{Entry, Source, decode};
+use crate::compute::{Boundaries, CHUNK, Totals, difference, key_lower_edge, key_of};
+use crate::tensor::{Entry, Source};
 
 use super::Quantiles;
 
@@ -10,7 +10,7 @@ const COUNT_ALL: u64 = 4 * CHUNK as u64;
 /// Runs of neighbouring elements in a sample.
 const RUNS: u64 = 256;
 /// Elements in a run: long enough that fetching its first line is not all the work.
-const RUN: u64 = 64;
+const RUN: u64 = 128;
 /// Half width of a window in standard errors of the sample.
 const WIDTH: f64 = 3.0;
 /// The ranks that are reported: ⌈q·n⌉ of n.
@@ -29,33 +29,38 @@ pub(super) fn boundaries<S: Source>(
         return Ok(Boundaries::ALL);
     }
     let keys = sample(before, after)?;
-    let mut sorted = keys.clone();
-    sorted.sort_unstable();
+    let cumulative = cumulative(&keys);
     let window = |quantile: f64| {
-        let middle = at(&sorted, quantile);
-        let error = WIDTH * standard_error(&keys, middle) + 1.0 / sorted.len() as f64;
-        (at(&sorted, quantile - error), at(&sorted, quantile + error))
+        let middle = at(&cumulative, quantile);
+        let error = WIDTH * standard_error(&keys, middle) + 1.0 / keys.len() as f64;
+        (at(&cumulative, quantile - error), at(&cumulative, quantile + error))
     };
     let (tail, _) = window(0.99);
     Ok(Boundaries::around(window(0.5), window(0.9), tail))
 }
 
 fn sample<S: Source>(before: (&S, &Entry), after: (&S, &Entry)) -> Result<Vec<u16>, S::Error> {
-    let elements = before.1.elements;
-    let stride = elements / RUNS;
-    let (mut a, mut b) = ([0.0; RUN as usize], [0.0; RUN as usize]);
-    let mut scratch = Vec::new();
+    let stride = before.1.elements / RUNS;
+    let mut differences = [0.0; RUN as usize];
+    let (mut scratch_before, mut scratch_after) = (Vec::new(), Vec::new());
     let mut keys = Vec::with_capacity((RUNS * RUN) as usize);
     for run in 0..RUNS {
         let first = run * stride + scatter(run) % (stride - RUN + 1);
-        for ((source, entry), values) in [(before, &mut a), (after, &mut b)] {
-            let width = entry.dtype.bytes().unwrap_or(1) as u64;
-            let bytes = source.read(entry, first * width, (RUN * width) as usize, &mut scratch)?;
-            decode(entry.dtype, bytes, values);
-        }
-        keys.extend(a.iter().zip(&b).map(|(a, b)| key_of((b - a) as f32)));
+        let a = read_run(before, first, &mut scratch_before)?;
+        let b = read_run(after, first, &mut scratch_after)?;
+        difference((before.1.dtype, a), (after.1.dtype, b), &mut differences);
+        keys.extend(differences.iter().map(|&d| key_of(d as f32)));
     }
     Ok(keys)
+}
+
+fn read_run<'a, S: Source>(
+    (source, entry): (&'a S, &Entry),
+    first: u64,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], S::Error> {
+    let width = entry.dtype.bytes().unwrap_or(1) as u64;
+    source.read(entry, first * width, (RUN * width) as usize, scratch)
 }
 
 /// A fixed number for each run that looks like chance (the finaliser of `SplitMix64`).
@@ -66,10 +71,27 @@ fn scatter(run: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn at(sorted: &[u16], quantile: f64) -> u16 {
-    let last = sorted.len().saturating_sub(1);
-    let position = (quantile * sorted.len() as f64).clamp(0.0, last as f64);
-    sorted.get(position as usize).copied().unwrap_or(0)
+/// How many keys of the sample are at most `key`, for every key.
+fn cumulative(keys: &[u16]) -> Vec<u32> {
+    let mut counts = vec![0; usize::from(key_of(f32::NAN)) + 1];
+    for &key in keys {
+        if let Some(count) = counts.get_mut(usize::from(key)) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for count in &mut counts {
+        sum += *count;
+        *count = sum;
+    }
+    counts
+}
+
+/// The key at a quantile of the sample; the first one below 0, the last one above 1.
+fn at(cumulative: &[u32], quantile: f64) -> u16 {
+    let total = cumulative.last().copied().unwrap_or(0);
+    let position = (quantile * f64::from(total)).clamp(0.0, f64::from(total.saturating_sub(1)));
+    cumulative.partition_point(|&count| f64::from(count) <= position.floor()) as u16
 }
 
 /// Standard error of the share of keys below `middle`, from the spread between runs.

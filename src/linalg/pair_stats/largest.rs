@@ -29,13 +29,29 @@ pub fn largest_of(pair: &ChunkPair<'_>, scratch: &mut Scratch) -> Largest {
     scratch.before.clear();
     scratch.before.resize(elements, 0.0);
     difference((pair.dtype_before, pair.before), (pair.dtype_after, pair.after), &mut scratch.before);
-    let largest = first_largest(scratch.before.iter().copied());
-    if largest.magnitude.is_nan() {
-        // A NaN that stayed is no difference; here it looks like one.
-        let elements = widened(pair, &mut scratch.before, &mut scratch.after);
-        return first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }));
+    if let Some(largest) = largest_number(&scratch.before) {
+        return largest;
     }
-    largest
+    // A NaN that stayed is no difference; here it looks like one.
+    let elements = widened(pair, &mut scratch.before, &mut scratch.after);
+    first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }))
+}
+
+/// The largest magnitude, in lanes; `None` where some value is NaN.
+fn largest_number(differences: &[f64]) -> Option<Largest> {
+    let (mut lanes, mut any_nan) = ([0.0_f64; 8], false);
+    let (eights, rest) = differences.as_chunks::<8>();
+    for eight in eights {
+        for (lane, difference) in lanes.iter_mut().zip(eight) {
+            let magnitude = difference.abs();
+            any_nan |= magnitude.is_nan();
+            *lane = if magnitude > *lane { magnitude } else { *lane };
+        }
+    }
+    any_nan |= rest.iter().any(|difference| difference.is_nan());
+    let magnitude = lanes.into_iter().chain(rest.iter().map(|d| d.abs())).fold(0.0, f64::max);
+    let position = differences.iter().position(|difference| difference.abs() == magnitude);
+    (!any_nan).then_some(Largest { magnitude, position: position.unwrap_or(0) as u64 })
 }
 
 fn first_largest(differences: impl Iterator<Item = f64>) -> Largest {
