@@ -38,6 +38,8 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let report = DeltasReport { deltas: &deltas, histogram: histogram.as_ref() };
     let page = settings.page(args.top);
     output::write(settings.output.as_deref(), |out| report.write(format, &page, out))?;
+    // Taking down the pages of a large map is work of its own: one thread for each side.
+    rayon::join(|| drop(before), || drop(after));
     let failed = failed_checks(&deltas, args.fail_on);
     if !settings.quiet {
         for check in &failed {

@@ -61,12 +61,6 @@ impl<S: Source> Pair<'_, S> {
         self.before.0.same_storage(self.before.1, self.after.0, self.after.1)
     }
 
-    fn release(&self) {
-        for (source, entry) in [self.before, self.after] {
-            source.release(entry);
-        }
-    }
-
     fn chunks(&self) -> u64 {
         match self.before.1.dtype.bytes() {
             Some(_) => self.before.1.elements.div_ceil(CHUNK as u64),
@@ -173,14 +167,7 @@ fn run_batch<S: Source>(
         by_task.push((task, own));
         rest = others;
     }
-    by_task
-        .into_par_iter()
-        .map(|(task, chunks)| {
-            let found = task.conclude(chunks);
-            task.pair.release();
-            found
-        })
-        .collect()
+    by_task.into_par_iter().map(|(task, chunks)| task.conclude(chunks)).collect()
 }
 
 /// One pair on its way through the pass.

@@ -94,12 +94,6 @@ impl Source for Checkpoint {
         }
     }
 
-    fn release(&self, entry: &Entry) {
-        if let Some(file) = self.files.get(entry.file) {
-            file.release(entry.offset, entry.bytes);
-        }
-    }
-
     /// Says whether every file is still the one that was opened; to be asked after the last read.
     ///
     /// Compared are device, inode, length and both times of change. A write of the same length escapes it

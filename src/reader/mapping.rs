@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io;
 
-use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
+use memmap2::{Mmap, MmapOptions};
 
 use super::fault_guard::Watch;
 
@@ -29,18 +29,6 @@ impl Mapping {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.map
-    }
-
-    /// Takes the pages of a range out of this process; they stay in the page cache and come back when read.
-    pub(super) fn release(&self, start: usize, end: usize) {
-        // Whole pages of any page size there is.
-        const PAGES: usize = 64 << 10;
-        let (start, end) = (start.next_multiple_of(PAGES), end.min(self.map.len()) / PAGES * PAGES);
-        if start < end {
-            // SAFETY: the map is private and read-only, so a page that is dropped is read again from the file
-            // and nothing is lost. That it fails means only that the pages stay.
-            let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
-        }
     }
 
     /// True once a page could not be read and zeros stand in its place.

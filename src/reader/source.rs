@@ -156,14 +156,6 @@ impl SourceFile {
         Ok(target)
     }
 
-    /// Takes the pages of a range out of this process, where they are mapped.
-    pub(super) fn release(&self, offset: u64, len: u64) {
-        let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        if let Some(mapping) = &self.mapping {
-            mapping.release(bound(offset), bound(offset.saturating_add(len)));
-        }
-    }
-
     /// Fills `target` from `offset` on, whether or not the file is mapped.
     pub(super) fn read_exact_at(&self, target: &mut [u8], offset: u64) -> Result<(), ReadError> {
         self.handle.read_exact_at(target, offset).map_err(|cause| match cause.kind() {

@@ -48,12 +48,6 @@ pub trait Source: Sync {
         scratch: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Self::Error>;
 
-    /// A hint that a tensor's bytes will not be read again soon.
-    ///
-    /// A map of many gigabytes is expensive to take down, page by page, when the process ends; taken down
-    /// a tensor at a time, every thread does its share.
-    fn release(&self, entry: &Entry);
-
     /// True where two tensors are one and the same storage, so that their bytes are equal unread.
     fn same_storage(&self, entry: &Entry, other: &Self, other_entry: &Entry) -> bool;
 

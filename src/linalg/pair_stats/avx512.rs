@@ -69,6 +69,8 @@ fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
     };
     let mut collected = scratch.collector();
     for (a, b) in before.iter().zip(after) {
+        prefetch(a);
+        prefetch(b);
         step::<BYTES, DTYPE, SINGLE>(a, b, &windows, &mut sums, &mut collected);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
@@ -251,3 +253,20 @@ fn count_keys<const SINGLE: bool>(
     let kept = _mm512_maskz_compress_epi16(inside, keys);
     collected.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
 }
+
+/// Asks for the bytes that lie [`AHEAD`] of these.
+#[inline]
+#[expect(unsafe_code, reason = "prefetching takes an address")]
+fn prefetch<const BYTES: usize>(bytes: &[u8; BYTES]) {
+    let address = bytes.as_ptr().wrapping_add(AHEAD);
+    // SAFETY: a prefetch reads nothing the program can see; an address that is not mapped is ignored.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+        if BYTES > 64 {
+            _mm_prefetch::<_MM_HINT_T0>(address.wrapping_add(64).cast());
+        }
+    }
+}
+
+/// Far enough that a page walk is over before its bytes are due.
+const AHEAD: usize = 4096;
