@@ -6,7 +6,7 @@ use crate::tensor::{Entry, Source};
 use super::Quantiles;
 
 /// Up to this many elements every key is counted: no sample would pay.
-const COUNT_ALL: u64 = 4 * CHUNK as u64;
+const COUNT_ALL: u64 = 2 * CHUNK as u64;
 /// Runs of neighbouring elements in a sample.
 const RUNS: u64 = 256;
 /// Elements in a run: long enough that fetching its first line is not all the work.

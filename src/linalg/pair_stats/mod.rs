@@ -6,7 +6,7 @@
 //!
 //! Accuracy: every element is widened to f64 before any arithmetic. Squares of F32, F16 and BF16 values
 //! are exact there, so a sum over `n` elements of a chunk carries a relative error of at most
-//! `(n / 16 + 16) · 2⁻⁵³`, below 5·10⁻¹³ for a full chunk; chunks are added with compensation.
+//! `(n / 16 + 16) · 2⁻⁵³`, below 10⁻¹² for a full chunk; chunks are added with compensation.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -37,7 +37,7 @@ pub use largest::{Largest, largest_of};
 pub use totals::Totals;
 
 /// Elements that one call of [`pair_stats`] takes at most; chunks of a tensor start at its multiples.
-pub const CHUNK: usize = 1 << 16;
+pub const CHUNK: usize = 1 << 17;
 
 /// What one chunk of a pair adds to the whole.
 #[derive(Clone, Debug, Default, PartialEq)]
