@@ -10,7 +10,10 @@
 //! same run, just before and after. Files are written, evicted from the page cache and read once in
 //! order, so that the cache holds them in large folios; how it was filled matters more than anything else.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a script that times")]
+
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -194,10 +197,11 @@ fn write_pair(paths: &[PathBuf; 2], dtype: Dtype, changed: bool, gigabytes: f64)
         let mut header = String::from("{");
         for tensor in 0..tensors {
             let (from, to) = (tensor * block.len(), (tensor + 1) * block.len());
-            header += &format!(
+            write!(
+                header,
                 "{}\"h.{tensor}.mlp.c_fc.weight\":{{\"dtype\":\"{dtype}\",\"shape\":[{ROWS},{COLS}],\"data_offsets\":[{from},{to}]}}",
                 if tensor == 0 { "" } else { "," }
-            );
+            )?;
         }
         header.push('}');
         header += &" ".repeat(header.len().next_multiple_of(8) - header.len());

@@ -1,4 +1,6 @@
-//! Every number of a comparison against NumPy and SciPy (`fixtures/make/deltas_expected.py`).
+//! Every number of a comparison against `NumPy` and `SciPy` (`fixtures/make/deltas_expected.py`).
+
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of small fixtures")]
 
 use std::path::{Path, PathBuf};
 

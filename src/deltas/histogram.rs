@@ -1,5 +1,7 @@
 //! The distribution of |Δ| of one tensor, for a reader's eye.
 
+#![expect(clippy::cast_possible_truncation, reason = "keys have 15 bits")]
+
 use super::pairing;
 use super::pass::{self, Pair};
 use super::{DeltasError, NamePattern};

@@ -204,7 +204,8 @@ pub enum SpectrumOutcome {
 /// Leading singular values of Δ, the change of one matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
-    /// The largest, in descending order.
+    /// The largest, in descending order: those above `rounding_edge` (σ₁ where none is), at most as many as
+    /// were asked for; a matrix that was decomposed as a whole has all of these.
     pub singular_values: Vec<f64>,
     /// σ₁.
     pub spectral_norm: f64,
@@ -222,7 +223,7 @@ pub struct Spectrum {
     pub top_energy: f64,
     /// How the values were computed.
     pub method: String,
-    /// Largest ‖Δᵀu − σv‖ over the reported values, relative to σ₁.
+    /// Largest ‖Δv − σu‖ over the reported values, measured, relative to σ₁ (‖Δᵀu − σv‖ is zero by construction).
     pub residual: f64,
 }
 

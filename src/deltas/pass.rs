@@ -1,5 +1,10 @@
 //! The pass over the bytes of all pairs: equality first, numbers only where bytes differ.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "chunks, and their number in a batch, fit any machine's words"
+)]
+
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

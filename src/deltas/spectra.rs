@@ -8,7 +8,7 @@ use crate::tensor::{Entry, NumberKind, Source};
 
 /// Matrices that get a spectrum unless every one is asked for: an edit of facts changes a handful of
 /// layers; where more changed (fine-tuning), the largest changes speak for the rest.
-const MOST_CHANGED: usize = 32;
+const MOST_CHANGED: usize = 16;
 
 /// Computes the spectra that the plan asks for, largest relative change first.
 ///
@@ -28,10 +28,10 @@ pub(super) fn fill<S: Source>(
         changed.iter_mut().filter(|(pair, delta)| is_matrix_change(pair, delta)).collect();
     matrices.sort_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then_with(|| a.1.name.cmp(&b.1.name)));
     progress.begin("spectra", matrices.iter().take(limit).map(|(pair, _)| pair.bytes()).sum());
-    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let mut buffers = [Vec::new(), Vec::new()];
     for (rank, (pair, delta)) in matrices.into_iter().enumerate() {
         delta.spectrum = if rank < limit {
-            let outcome = spectrum(pair, delta, top, (&mut before, &mut after))?;
+            let outcome = spectrum(pair, delta, top, &mut buffers)?;
             progress.advance(pair.bytes());
             outcome
         } else {
@@ -54,13 +54,14 @@ fn spectrum<S: Source>(
     pair: &Pair<'_, S>,
     delta: &TensorDelta,
     top: usize,
-    buffers: (&mut Vec<u8>, &mut Vec<u8>),
+    [buffer_before, buffer_after]: &mut [Vec<u8>; 2],
 ) -> Result<SpectrumOutcome, S::Error> {
     let Some(change) = &delta.change else { return Ok(SpectrumOutcome::NotApplicable) };
     if !(change.before_norm.is_finite() && change.after_norm.is_finite()) {
         return Ok(SpectrumOutcome::Skipped("the matrix holds values that are not finite".to_owned()));
     }
-    let (Some(before), Some(after)) = (whole(pair.before, buffers.0)?, whole(pair.after, buffers.1)?) else {
+    let (Some(before), Some(after)) = (whole(pair.before, buffer_before)?, whole(pair.after, buffer_after)?)
+    else {
         return Ok(SpectrumOutcome::Skipped("the matrix is too large for this machine".to_owned()));
     };
     let options = SpectrumOptions { top, ..SpectrumOptions::default() };

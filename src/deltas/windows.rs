@@ -1,5 +1,11 @@
 //! Where the quantiles of |d| probably lie: a small sample, so that the pass counts only around them.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "keys have 15 bits, ranks lie between 1 and the number of elements"
+)]
+
 use crate::compute::{Boundaries, CHUNK, Totals, difference, key_lower_edge, key_of};
 use crate::tensor::{Entry, Source};
 

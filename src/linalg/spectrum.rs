@@ -7,7 +7,7 @@ use super::operator::{Block, LANES, RowSource, materialise, multiply};
 /// What is asked of [`leading_singular_values`].
 #[derive(Clone, Copy, Debug)]
 pub struct SpectrumOptions {
-    /// Leading values to report.
+    /// Leading values to report at most.
     pub top: usize,
     /// Error allowed in those above the edge, relative to σ₁.
     pub tolerance: f64,
@@ -22,16 +22,17 @@ pub struct SpectrumOptions {
 }
 
 impl Default for SpectrumOptions {
-    /// Eight values to 10⁻⁸, edge 0, rank counted to 128, at most 48 steps.
+    /// Eight values to 10⁻⁷, edge 0, rank counted to 64, at most 48 steps.
     fn default() -> Self {
-        Self { top: 8, tolerance: 1e-8, rounding_edge: 0.0, rank_cap: 128, max_steps: 48, seed: 0x5eed }
+        Self { top: 8, tolerance: 1e-7, rounding_edge: 0.0, rank_cap: 64, max_steps: 48, seed: 0x5eed }
     }
 }
 
 /// The leading end of a spectrum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeadingSpectrum {
-    /// The largest, descending. Those below the edge are lower bounds, good to a few percent.
+    /// The largest, descending: those above the edge (σ₁ where none is), or all that were asked for where the
+    /// matrix was decomposed as a whole.
     pub singular_values: Vec<f64>,
     /// Values above the edge.
     pub rank: usize,
@@ -74,7 +75,7 @@ const ARITHMETIC_FLOOR: f64 = 1e-14;
 
 /// The leading singular values of an `(m, n)` matrix, and its rank above an edge.
 ///
-/// Small matrices are decomposed by the engine; larger ones by block Lanczos, see [`Lanczos`]. The values are
+/// Small matrices are decomposed by the engine; larger ones by block Lanczos. The values are
 /// lower bounds; `residual` says by how much the least exact of them misses its equation.
 ///
 /// Degenerate: a matrix without elements has no values; a zero matrix has zeros and rank 0. For very large
@@ -196,6 +197,11 @@ impl<'a, S: RowSource> Search<'a, S> {
         }
         let largest = self.values.first().copied().unwrap_or(0.0);
         let checked = singular_values.len().min(rank.max(1));
+        let complete = largest == 0.0 || self.values.len() >= self.a.rows().min(self.a.cols());
+        if !complete {
+            // Below the edge the iteration has no reason to converge: what it has there is not reported.
+            singular_values.truncate(checked);
+        }
         let (mut worst, mut checks) = (0.0_f64, 0);
         if largest > 0.0 {
             let (left, right) = self.vectors(checked);
@@ -205,7 +211,6 @@ impl<'a, S: RowSource> Search<'a, S> {
                 checks += 1;
             }
         }
-        let complete = self.values.len() >= self.a.rows().min(self.a.cols());
         let next = self.values.get(rank).copied().unwrap_or(0.0);
         let (steps, passes, method) = match &self.work {
             Work::Full(_) => (0, 1, "full SVD (engine)".to_owned()),

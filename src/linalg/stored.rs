@@ -192,7 +192,6 @@ impl RowSource for StoredDelta<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "exact values are meant")]
 mod tests {
     use super::*;
 

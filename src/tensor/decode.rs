@@ -15,7 +15,7 @@ pub fn decode(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
         Dtype::F32 => each(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
         Dtype::F16 => each(bytes, out, |b| f16::from_le_bytes(b).to_f64()),
         Dtype::BF16 => {
-            each(bytes, out, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)))
+            each(bytes, out, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)));
         }
         Dtype::F8_E4M3 => each(bytes, out, |[b]| f64::from(f8_e4m3_to_f32(b))),
         Dtype::F8_E5M2 => each(bytes, out, |[b]| f64::from(f8_e5m2_to_f32(b))),
@@ -82,11 +82,11 @@ pub fn rounding_step(dtype: Dtype, value: f64) -> f64 {
         _ => -126,
     };
     let exponent = (((value.to_bits() >> 52) & 0x7ff) as i32 - 1023).max(smallest_exponent);
-    2f64.powi(exponent - mantissa_bits as i32)
+    2f64.powi(exponent - mantissa_bits.cast_signed())
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "tests index what they made")]
+#[expect(clippy::cast_possible_truncation, reason = "what is rounded is meant to be")]
 mod tests {
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The AVX2 routine: 32 elements of F32, F16 or BF16 a step.
 
 use std::arch::is_x86_feature_detected;
-#[expect(clippy::wildcard_imports, reason = "intrinsics")]
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "intrinsics"))]
 use std::arch::x86_64::*;
 
 use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};

@@ -77,7 +77,7 @@ pub struct Scratch {
     collected: Vec<u16>,
     length: usize,
     /// Four histograms, so that a run of equal keys does not wait on one counter.
-    histograms: Box<[[u32; 4]; KEYS]>,
+    histograms: Box<[[u32; 4]]>,
     /// Widened elements, for the dtypes without a vector routine.
     pub(super) before: Vec<f64>,
     pub(super) after: Vec<f64>,
@@ -91,7 +91,7 @@ impl Default for Scratch {
             // A vector routine stores 32 keys at a time, whatever the number that counts.
             collected: vec![0; super::CHUNK + 32],
             length: 0,
-            histograms: Box::new([[0; 4]; KEYS]),
+            histograms: vec![[0; 4]; KEYS].into_boxed_slice(),
             before: Vec::new(),
             after: Vec::new(),
             singles: Default::default(),

@@ -8,6 +8,12 @@
 //! are exact there, so a sum over `n` elements of a chunk carries a relative error of at most
 //! `(n / 16 + 16) · 2⁻⁵³`, below 10⁻¹² for a full chunk; chunks are added with compensation.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "lanes and windows are arrays of fixed length, keys are the upper halves of 32-bit words"
+)]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -19,7 +25,6 @@ mod scalar;
 #[expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::float_cmp,
     reason = "tests index what they made and compare exactly"
 )]
 mod tests;
@@ -207,7 +212,9 @@ fn widen_to_f32(dtype: Dtype, bytes: &[u8], out: &mut Vec<f32>) -> bool {
             let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|&x| f16::from_le_bytes(x)).collect();
             out.resize(halves.len(), 0.0);
             halves.convert_to_f32_slice(out);
-            out.iter_mut().for_each(|x| *x += 0.0);
+            for x in out.iter_mut() {
+                *x += 0.0;
+            }
         }
         _ => return false,
     }

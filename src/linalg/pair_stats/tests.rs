@@ -7,7 +7,7 @@ use super::*;
 
 const LEVELS: [SimdLevel; 3] = [SimdLevel::Portable, SimdLevel::Avx2, SimdLevel::Avx512];
 
-/// A stream of 64-bit numbers from a seed (SplitMix64).
+/// A stream of 64-bit numbers from a seed (`SplitMix64`).
 fn numbers(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed;
     move || {

@@ -1,7 +1,6 @@
 //! The noise edge against noise, and the grid against the formats themselves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::float_cmp, reason = "exact values are meant")]
 #![expect(clippy::cast_possible_truncation, reason = "rounding is what is tested")]
 
 use half::{bf16, f16};
