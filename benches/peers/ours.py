@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 from timing import best, pair_arguments, pair_bytes, report, threads
@@ -17,7 +16,7 @@ from timing import best, pair_arguments, pair_bytes, report, threads
 def peak_anonymous(command):
     """Largest RssAnon in MiB that /proc showed while the command ran."""
     peak = 0
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             try:
                 with open(f"/proc/{process.pid}/status") as status:
@@ -46,13 +45,10 @@ def main():
     flags = sys.argv[split + 1 :]
     del sys.argv[split:]
     before, after, runs = pair_arguments(__doc__)
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "record.json")
-        command = [os.environ["DIAGNOSE"], "deltas", before, after, "--format", "json", "-o", out, "--threads", str(threads()), *flags]
-        seconds, _ = best(runs, lambda: subprocess.run(command, check=True))
-        anonymous = peak_anonymous(command)
-        with open(out) as file:
-            record = json.load(file)
+    command = [os.environ["DIAGNOSE"], "deltas", before, after, "--format", "json", "--threads", str(threads()), *flags]
+    seconds, _ = best(runs, lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+    anonymous = peak_anonymous(command)
+    record = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     report("diagnose", seconds, pair_bytes(before, after), anonymous_mib=anonymous, **values_of(record))
 
 
