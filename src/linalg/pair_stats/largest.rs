@@ -25,20 +25,31 @@ impl Largest {
 /// `pair_stats` keeps only the largest key, which costs a quarter of the exact value; of a whole tensor
 /// one or two chunks have it and are read again here. Degenerate: an empty chunk gives 0 at 0.
 pub fn largest_of(pair: &ChunkPair<'_>, scratch: &mut Scratch) -> Largest {
-    let elements = pair.before.len() / pair.dtype_before.bytes().unwrap_or(1);
-    scratch.before.clear();
-    scratch.before.resize(elements, 0.0);
-    difference((pair.dtype_before, pair.before), (pair.dtype_after, pair.after), &mut scratch.before);
-    if let Some(largest) = largest_number(&scratch.before) {
-        return largest;
+    let [width, width_after] = [pair.dtype_before, pair.dtype_after].map(|dtype| dtype.bytes().unwrap_or(1));
+    let pieces = pair.before.chunks(PIECE * width).zip(pair.after.chunks(PIECE * width_after));
+    let mut largest = Largest { magnitude: 0.0, position: 0 };
+    let mut differences = [0.0; PIECE];
+    for (piece, (before, after)) in pieces.enumerate() {
+        let differences = &mut differences[..before.len() / width];
+        difference((pair.dtype_before, before), (pair.dtype_after, after), differences);
+        let Some(magnitude) = largest_number(differences) else {
+            // A NaN that stayed is no difference; here it looks like one.
+            let elements = widened(pair, &mut scratch.before, &mut scratch.after);
+            return first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }));
+        };
+        if magnitude > largest.magnitude {
+            let position = differences.iter().position(|difference| difference.abs() == magnitude);
+            largest = Largest { magnitude, position: (piece * PIECE + position.unwrap_or(0)) as u64 };
+        }
     }
-    // A NaN that stayed is no difference; here it looks like one.
-    let elements = widened(pair, &mut scratch.before, &mut scratch.after);
-    first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }))
+    largest
 }
 
+/// Elements that are differenced at a time: few enough to stay in the first-level cache.
+const PIECE: usize = 2048;
+
 /// The largest magnitude, in lanes; `None` where some value is NaN.
-fn largest_number(differences: &[f64]) -> Option<Largest> {
+fn largest_number(differences: &[f64]) -> Option<f64> {
     let (mut lanes, mut any_nan) = ([0.0_f64; 8], false);
     let (eights, rest) = differences.as_chunks::<8>();
     for eight in eights {
@@ -50,8 +61,7 @@ fn largest_number(differences: &[f64]) -> Option<Largest> {
     }
     any_nan |= rest.iter().any(|difference| difference.is_nan());
     let magnitude = lanes.into_iter().chain(rest.iter().map(|d| d.abs())).fold(0.0, f64::max);
-    let position = differences.iter().position(|difference| difference.abs() == magnitude);
-    (!any_nan).then_some(Largest { magnitude, position: position.unwrap_or(0) as u64 })
+    (!any_nan).then_some(magnitude)
 }
 
 fn first_largest(differences: impl Iterator<Item = f64>) -> Largest {
