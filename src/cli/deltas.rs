@@ -15,6 +15,10 @@ use crate::reader::{Checkpoint, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
 
 /// Compares and reports; the exit code says whether the checks hold.
+///
+/// Format, histogram and device are settled before a file is opened, and both sides are opened (headers read
+/// and checked) before a tensor is read. The report is written whatever the checks say, and before they are
+/// told, so that a failing check comes with its evidence. `--quiet` silences the sentences and not the code.
 pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::ALL)?;
     if args.histogram.is_some() && format == Format::Csv {

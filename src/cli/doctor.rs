@@ -1,4 +1,8 @@
 //! `diagnose doctor`: what this machine offers.
+//!
+//! Target, engine of the factorisations, vector instructions, threads, memory, how files are read, CUDA.
+//! Nothing that is absent is a failure: the exit code is 0 wherever the report could be written. Memory is
+//! that of `/proc/meminfo`, and unknown where there is none.
 
 use std::fs::File;
 

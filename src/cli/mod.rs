@@ -1,6 +1,17 @@
 //! The command line: arguments as typed, the plan as meant, one file a command.
 //!
 //! Invariant: the only room that knows flags, the environment and terminals; no type of its argument parser leaves it.
+//!
+//! ```text
+//! parse      arguments to a command; help and version end here
+//! settings   threads, caps, format, colour, progress, device
+//! check      is there a folder to write the report to
+//! command    refuse what cannot work, open, compute, write the report, judge the checks
+//! tell       an error, in one to three lines on stderr; its code is 2
+//! ```
+//!
+//! stdout carries the report, or the help that was asked for, and nothing else; stderr carries progress,
+//! failed checks and errors.
 
 mod args;
 mod completions;

@@ -1,4 +1,13 @@
 //! Where a report goes: to stdout, or whole into a file, or not at all.
+//!
+//! ```text
+//! no --output               stdout; a reader that has gone is no failure
+//! --output, a file          a temporary file in the same folder, synced, then renamed over it
+//! --output, a link          the file that it leads to, in the same way; the link stays
+//! --output, a device, pipe  written directly: there is nothing to rename
+//! ```
+//!
+//! A file gets the mode 0666, or that of the file which it replaces, less the umask.
 
 #[cfg(unix)]
 use std::fs::Permissions;
@@ -29,6 +38,8 @@ pub(super) fn write(
 }
 
 /// Refuses a destination whose folder is not there, before the work rather than after it.
+///
+/// Whether it may be written to is left to the writing: only that tells for certain.
 pub(super) fn check(destination: Option<&Path>) -> Result<(), Failure> {
     match destination {
         Some(path) if path.is_dir() => {

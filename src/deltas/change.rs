@@ -1,4 +1,12 @@
 //! From sums to the numbers of a change.
+//!
+//! ```text
+//! relative_delta   = ‖d‖ / ‖before‖           normalized_delta = ‖d‖ / n
+//! rms_delta        = ‖d‖ / √n                 mean_abs_delta   = Σ|d| / n
+//! ```
+//!
+//! over all n elements of the tensor, changed or not. Units are those of the stored weights, but for the
+//! first, which has none. A NaN or an infinity in d goes through to each of them.
 
 use super::windows;
 use super::{Change, NonFinite, Quantiles};
@@ -34,6 +42,8 @@ pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, la
 }
 
 /// `delta / before`: 0 where nothing changed, infinite where a zero tensor did.
+///
+/// Where something did: NaN if either norm is NaN or both are infinite.
 pub(super) fn relative(delta_norm: f64, before_norm: f64) -> f64 {
     if delta_norm == 0.0 { 0.0 } else { delta_norm / before_norm }
 }

@@ -72,6 +72,11 @@ pub enum DeltasError<E: std::error::Error + 'static> {
 /// for any number of threads. Both sources are verified at the end, so a file that changed on the way
 /// gives an error and never a result.
 ///
+/// What is not read: a pair that is one storage on disk (unless norms are asked for), and a tensor that
+/// came, went or changed its shape. Two dtypes of one shape are compared by value. The summary's norms add
+/// up squares over the tensors that count, `‖Δ‖ = √(Σ ‖Δ_t‖²)`, so they are those of the whole model's
+/// difference.
+///
 /// # Errors
 /// [`DeltasError::Read`] where a source fails; [`DeltasError::NothingSelected`] where the plan's `only`
 /// matches nothing.
@@ -189,6 +194,9 @@ fn blank_pair<S>(pair: &Pair<'_, S>, status: Status) -> TensorDelta {
 }
 
 /// By relative delta, largest first (NaN above all), then changed before the rest, then by name.
+///
+/// Tensors without numbers rank as 0: those that came, went or changed shape stand after the changed ones of
+/// any size above zero, and before the identical ones.
 fn most_changed_first(a: &TensorDelta, b: &TensorDelta) -> Ordering {
     let rank = |tensor: &TensorDelta| match &tensor.change {
         Some(change) if change.relative_delta.is_nan() => f64::INFINITY,

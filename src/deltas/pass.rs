@@ -1,4 +1,16 @@
 //! The pass over the bytes of all pairs: equality first, numbers only where bytes differ.
+//!
+//! ```text
+//! chunk of a pair      equal bytes, no difference met yet   compared only, as memory is
+//!                      different bytes                      the pair's numbers are wanted from here on
+//!                      numbers wanted                       sums, extremes, keys
+//! afterwards           chunks that passed as equal first    read again, as numbers
+//!                      chunks with the largest key          read again, for the exact |d|
+//!                      a quantile outside its window        whole pair again, every key counted
+//! ```
+//!
+//! Which chunks are met before the first difference depends on the threads; the result does not, because
+//! every chunk of a changed pair ends up with its numbers, and they are added in the order of the tensor.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -34,8 +46,8 @@ impl Progress for () {
     fn end(&self) {}
 }
 
-/// Chunks that are in memory as results at one time: about 10 MB.
-const BATCH: u64 = 4096;
+/// Chunks that are in memory as results at one time: about 4 MB.
+const BATCH: u64 = 1024;
 
 /// Two tensors of one shape.
 pub(super) struct Pair<'a, S> {
@@ -101,6 +113,7 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
+/// One side of a chunk: [`CHUNK`] elements, or as many bytes for a packed dtype; the last chunk is shorter.
 fn read_chunk<'a, S: Source>(
     (source, entry): (&'a S, &Entry),
     chunk: u64,
@@ -123,6 +136,10 @@ pub(super) enum Found {
 }
 
 /// Compares all pairs, in the order given. With `norms` the numbers of identical tensors are read too.
+///
+/// Pairs are taken in batches of at most [`BATCH`] chunks (or one pair that has more), and the chunks of a
+/// batch are shared out among the threads: a checkpoint of many small tensors keeps them as busy as one
+/// large tensor.
 pub(super) fn run<S: Source>(
     pairs: &[Pair<'_, S>],
     norms: bool,
@@ -225,6 +242,7 @@ impl<'a, S: Source> Task<'a, S> {
         Ok(*self.boundaries.get_or_init(|| sampled))
     }
 
+    /// What the chunks of one pair come to; `chunks` are all of them, in order.
     fn conclude(&self, chunks: &[Unit<'a, S>]) -> Result<Found, S::Error> {
         if !self.numbers.load(Ordering::Relaxed) {
             return Ok(Found::Identical);

@@ -1,4 +1,16 @@
 //! What was expected of an edit, and whether it holds.
+//!
+//! ```text
+//! asked for            holds where
+//! expect PATTERN       at least one match changed, and no value of the pair is newly non-finite
+//! expect_rank N        some matrix (that a pattern matches, if there is one) changed, each of them by rank N
+//! forbid_others        every tensor that no pattern matches is identical
+//! expect_changed       at least one tensor changed
+//! expect_identical     every tensor of either side is identical
+//! ```
+//!
+//! Changed means the same name and shape with another value; a tensor that was added, removed or reshaped is
+//! not changed, but neither is it identical.
 
 use std::borrow::Cow;
 

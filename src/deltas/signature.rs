@@ -31,6 +31,14 @@ struct Sorted<'a> {
 /// of all changed matrices. `estimated_edits` is the numerical rank (the median over the layers of one module): an
 /// edit adds at most one direction, so it is at least that many. Nothing changed, only rounding, and nothing known
 /// all give [`SignatureKind::None`] with a reason of its own.
+///
+/// ```text
+/// some matrix has a vote                            the kind of most; of equals the last of low rank,
+///                                                   bounded, masked, dense
+/// none has, none is unknown, and vectors moved      dense: training of biases and norms
+/// beyond rounding
+/// else                                              none
+/// ```
 pub fn signature(tensors: &[TensorDelta]) -> Signature {
     let changed: Vec<&TensorDelta> =
         tensors.iter().filter(|tensor| tensor.status == Status::Changed).collect();

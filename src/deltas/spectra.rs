@@ -13,6 +13,10 @@ const MOST_CHANGED: usize = 16;
 /// Computes the spectra that the plan asks for, largest relative change first.
 ///
 /// A matrix is read as a whole: in place where it is mapped, else into memory.
+///
+/// Those beyond the limit become [`SpectrumOutcome::Skipped`] with the reason. What is no matrix of floats,
+/// or did not move, keeps [`SpectrumOutcome::NotApplicable`]. The matrices come one after the other, and the
+/// threads share the work on each, so memory is that of one pair of matrices and its bases.
 pub(super) fn fill<S: Source>(
     changed: &mut [(Pair<'_, S>, TensorDelta)],
     plan: SpectrumPlan,
@@ -50,6 +54,9 @@ fn is_matrix_change<S: Source>(pair: &Pair<'_, S>, delta: &TensorDelta) -> bool 
     is_matrix && is_float(pair.before.1) && is_float(pair.after.1) && delta.status == Status::Changed && moved
 }
 
+/// The spectrum of one change, and σ₁ of the matrix before for the relative norm.
+///
+/// The sums have already told whether every element is finite: a norm that is not says so without a search.
 fn spectrum<S: Source>(
     pair: &Pair<'_, S>,
     delta: &TensorDelta,
@@ -89,6 +96,8 @@ fn whole<'a, S: Source>(
     Ok(Some(StoredMatrix { dtype: entry.dtype, bytes, rows, cols }))
 }
 
+/// The figures of a spectrum. `energy` is `delta_norm²` of the pass, over all elements, so that `top_energy`
+/// is a share of the whole change and not of the values that were computed.
 fn describe(found: ChangeSpectrum, before_norm: f64, change: &Change) -> Spectrum {
     let spectrum = found.spectrum;
     let spectral_norm = spectrum.singular_values.first().copied().unwrap_or(0.0);

@@ -1,6 +1,11 @@
 //! CUDA through dynamic loading: which devices there are.
 //!
 //! Invariant: no call panics and none needs CUDA to be there; what is absent is an `Err` that says so.
+//!
+//! With the feature `cuda`, libcuda and libnvrtc are looked for when they are first asked about, not when the
+//! program is linked or started: one binary serves machines with and without a GPU. A probe initialises the
+//! driver and reads attributes; it makes no context, takes no device memory, and leaves every setting as it
+//! is.
 
 #[cfg(not(feature = "cuda"))]
 mod absent;

@@ -8,6 +8,14 @@
 //! Matrix Computations, §10.4). The singular values of the small T are those of A, from below: the i-th of T
 //! never exceeds the i-th of A. Squaring A would save half of the passes and lose everything below 10⁻⁸ σ₁,
 //! where the rounding of an F32 matrix stands.
+//!
+//! In exact arithmetic T is block bidiagonal: `Aᵀ Uⱼ` lies in Vⱼ₋₁ and Vⱼ alone. The whole upper triangle is
+//! kept, as the rest of it is the rounding that full reorthogonalisation took out, and T then is the
+//! projection of A to working precision.
+//!
+//! Cost of step j: two passes over A of 8 m n multiply-adds each, and 256 j (m + n) for the two bases.
+//! Memory: 64 (m + n) bytes a step. A step of eight vectors reads A as often as a step of one would, and a
+//! value of up to eightfold multiplicity is found in all its directions.
 
 use super::basis::{Basis, Coefficients, combine};
 use super::engine::{self, EngineError, Svd};
@@ -66,6 +74,9 @@ impl<'a, S: RowSource> Lanczos<'a, S> {
     /// Takes the next left block into the basis, and the transpose's image of it into the right basis.
     ///
     /// False where there is none, because the bases already hold everything.
+    ///
+    /// Two passes over the matrix at most: one for [`measure`](Self::measure), where it has not been done,
+    /// and one for the transpose.
     pub(super) fn grow(&mut self) -> Result<bool, S::Error> {
         self.measure()?;
         let block = self.next_left.take().unwrap_or_default();
@@ -133,6 +144,10 @@ impl<'a, S: RowSource> Lanczos<'a, S> {
     }
 
     /// ‖A v − σ u‖ of each value, from what [`measure`](Self::measure) found.
+    ///
+    /// A v has a part in the left basis, which is σ u, and a part beyond it, `beyond · c` with c the
+    /// coordinates of v on the newest right block: its length costs no product with A. The other side, ‖Aᵀ u
+    /// − σ v‖, is zero but for rounding, because every `Aᵀ Uⱼ` lies in the right basis.
     pub(super) fn residuals(&self, ritz: &Svd) -> Vec<f64> {
         let first = (self.steps() * LANES).saturating_sub(LANES);
         let newest = |index: usize, lane: usize| ritz.u.get((first + lane, index)).copied().unwrap_or(0.0);
@@ -147,6 +162,9 @@ impl<'a, S: RowSource> Lanczos<'a, S> {
     }
 
     /// Left and right singular vectors of the first `count` values, in blocks.
+    ///
+    /// Shapes: ⌈count / 8⌉ blocks a side, `(m, 8)` on the left and `(n, 8)` on the right, zero in lanes past
+    /// `count`.
     pub(super) fn vectors(&self, ritz: &Svd, count: usize) -> (Vec<Block>, Vec<Block>) {
         let (u, vt) = (&ritz.u, &ritz.vt);
         let pick = |vector: usize, component: usize, of_left: bool| {
@@ -181,6 +199,10 @@ fn longest(block: &[[f64; LANES]]) -> f64 {
 }
 
 /// Steele, Lea & Flood's `SplitMix64`: enough for directions that only have to be no special ones.
+///
+/// Source: Fast splittable pseudorandom number generators, OOPSLA 2014. Uniform components serve as well as
+/// normal ones: a start is bad only where it is orthogonal to a singular vector, which has probability zero
+/// for both.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -3,6 +3,17 @@
 //! Invariant: no bytes make anything here panic, and no other room opens an input file. Sizes are capped
 //! before they are believed, arithmetic on them is checked, and pickles are refused, because reading one
 //! can run code. A further format is one more file here and its line below.
+//!
+//! ```text
+//! the path that was typed  file, directory, index or hub cache entry               location, hub
+//! the file                 a regular one, without the name of a pickle             source
+//! its first bytes          length, header, tiling                                  header, json, limits
+//! a refused header         another format's first bytes, named as such             sniff
+//! an index                 tensor → shard; the index says which shard is read      index
+//! the bytes                mapped on local disks, read elsewhere                   mapping
+//! a map cut short          zeros and a flag in the place of a crash                fault_guard
+//! after the last read      inode, length and times are what they were at first     source
+//! ```
 
 mod checkpoint;
 mod error;

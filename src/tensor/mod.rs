@@ -1,6 +1,10 @@
 //! What a tensor is: its dtype, its shape, its name, and its bytes read as numbers.
 //!
 //! Invariant: nothing here knows of files, threads or feature flags.
+//!
+//! Shapes are row-major throughout: the last extent runs fastest, and element (i, j) of a matrix `(m, n)` is
+//! at flat position i·n + j. Every number is little-endian, and every dtype that [`decode()`] reads but the
+//! 64-bit integers is held by f64 exactly.
 
 mod decode;
 mod dtype;

@@ -3,11 +3,22 @@
 use std::fmt;
 
 /// Extents of a tensor, outermost first; empty for a scalar.
+///
+/// ```
+/// use collapse_diagnostics::tensor::Shape;
+///
+/// let shape = Shape(vec![2, 3, 4]);
+/// assert_eq!(shape.elements(), Some(24));
+/// assert_eq!(shape.index_of(7), [0, 1, 3]);
+/// assert_eq!(shape.matrix(), None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(pub Vec<u64>);
 
 impl Shape {
     /// Number of elements (1 for a scalar), or `None` where the product passes 2⁶⁴.
+    ///
+    /// Degenerate: an extent of 0 gives 0, but not where the product before it has already passed 2⁶⁴.
     pub fn elements(&self) -> Option<u64> {
         self.0.iter().try_fold(1_u64, |product, &extent| product.checked_mul(extent))
     }
@@ -21,6 +32,12 @@ impl Shape {
     }
 
     /// The multi-index of the element at a flat row-major position.
+    ///
+    /// ```text
+    /// flat = Σₖ indexₖ · Π_{l > k} extent_l
+    /// ```
+    ///
+    /// Degenerate: a scalar has the empty index; a position past the end wraps around.
     pub fn index_of(&self, flat: u64) -> Vec<u64> {
         let mut rest = flat;
         let mut index: Vec<u64> = self

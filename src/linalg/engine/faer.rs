@@ -1,4 +1,7 @@
 //! The engine without system libraries.
+//!
+//! faer keeps matrices by columns and ndarray here by rows, so each call copies its input once and its
+//! result once: O(m n) beside the O(m n min(m, n)) of a decomposition.
 
 use ::faer::diag::{Diag, DiagMut};
 use ::faer::dyn_stack::{MemBuffer, MemStack};
@@ -19,6 +22,7 @@ const SEQUENTIAL_ELEMENTS: usize = 512 * 512;
 /// does not follow the number of threads.
 const PARTS: usize = 8;
 
+/// One thread for small problems, else [`PARTS`] parts that the pool's threads share, however many they are.
 fn parallelism(elements: usize) -> Par {
     if elements <= SEQUENTIAL_ELEMENTS { Par::Seq } else { Par::rayon(PARTS) }
 }
@@ -41,6 +45,7 @@ pub(super) fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
     })
 }
 
+/// The decomposition itself; singular vectors are computed only where there is room for them.
 fn decompose(
     a: &Matrix,
     s: DiagMut<'_, f64>,
@@ -57,6 +62,7 @@ fn decompose(
         .map_err(|_| EngineError::NotConverged { rows, cols })
 }
 
+/// L of `A = L Lᵀ` in the lower triangle; what stands above it is never read.
 pub(super) struct Factor(Mat<f64>);
 
 impl Factor {

@@ -24,6 +24,7 @@ fn not_converged(a: &Matrix) -> EngineError {
     EngineError::NotConverged { rows: a.nrows(), cols: a.ncols() }
 }
 
+/// L of `A = L Lᵀ` as dpotrf leaves it.
 pub(super) struct Factor(CholeskyFactorized<OwnedRepr<f64>>);
 
 impl Factor {
@@ -37,6 +38,7 @@ impl Factor {
         })
     }
 
+    /// One dpotrs a column: ndarray-linalg solves for one vector at a time.
     pub(super) fn solve(&self, rhs: &Matrix) -> Result<Matrix, EngineError> {
         let mut solution = rhs.clone();
         for mut column in solution.axis_iter_mut(Axis(1)) {

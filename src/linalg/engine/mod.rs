@@ -2,6 +2,17 @@
 //!
 //! faer is always compiled and is what a build without system libraries uses. The feature `lapack`, where
 //! the build found `OpenBLAS`, puts LAPACK in its place; the tests then hold the two to each other.
+//!
+//! ```text
+//!                    faer                                  LAPACK
+//! singular values    bidiagonal form, divide and conquer   dgesdd   O(m n min(m, n))
+//! Cholesky factor    blocked, lower triangle               dpotrf   n³/6 multiply-adds
+//! solve              two triangular solves                 dpotrs   n² multiply-adds a column
+//! ```
+//!
+//! Both are backward stable: a computed singular value is off by at most p·2⁻⁵³·σ₁ with p a modest function
+//! of the shape (LAPACK Users' Guide, 3rd edition, section 4.9). That is absolute in σ₁, so values near
+//! 10⁻¹⁵ σ₁ are rounding of the arithmetic. The two engines agree to such bounds and not to the last bit.
 
 use crate::tensor::Matrix;
 
@@ -94,6 +105,9 @@ pub fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
 ///
 /// Degenerate: a matrix without elements gives factors with k = 0.
 ///
+/// The signs of a pair of vectors are the engine's choice, and so is the basis of a subspace whose singular
+/// values agree; what both engines share is the product `U diag(s) Vᵀ`.
+///
 /// # Errors
 /// As [`singular_values`].
 pub fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
@@ -127,6 +141,10 @@ impl Cholesky {
     }
 
     /// The `(n, k)` solution X of `A X = rhs`.
+    ///
+    /// Forward and back substitution, a column at a time where LAPACK is the engine. The relative error of X
+    /// grows with the condition number of A times 2⁻⁵³; nothing here estimates it. Degenerate: k = 0 gives
+    /// `(n, 0)`.
     ///
     /// # Errors
     /// [`EngineError::ShapeMismatch`] where `rhs` does not have n rows; [`EngineError::NotFinite`].

@@ -1,4 +1,9 @@
 //! The AVX2 routine: 32 elements of F32, F16 or BF16 a step.
+//!
+//! The lanes are those of the AVX-512 routine in registers half as wide: a sum is four registers, and group
+//! g of eight elements is added to registers 2(g mod 2) and 2(g mod 2) + 1. AVX2 compares 16-bit numbers as
+//! signed ones and cannot compress them, so boundaries are lowered by one, and keys inside the windows are
+//! stored one by one: cheap, as the windows are chosen so that few keys fall into them.
 
 use std::arch::is_x86_feature_detected;
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "intrinsics"))]
@@ -7,6 +12,7 @@ use std::arch::x86_64::*;
 use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
 use crate::tensor::Dtype;
 
+/// Whether this processor has every feature that the routine is compiled for: Haswell, Zen and most later.
 pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
@@ -119,6 +125,7 @@ impl Sums {
 /// Eight f32 of each side.
 type Pair = (__m256, __m256);
 
+/// Adds 32 elements of each side: 16 conversions to f64, 48 vector operations for the sums, 10 comparisons.
 #[target_feature(enable = "avx2,fma,f16c,popcnt")]
 #[inline]
 fn step<const BYTES: usize, const DTYPE: u8>(

@@ -6,11 +6,27 @@
 //! sample tells roughly where they lie, and only keys inside those windows are counted one by one;
 //! outside them one count a gap is enough to know every rank. The answer is exact whatever the sample
 //! was: a quantile that falls outside its window is found out and counted in full.
+//!
+//! ```text
+//! key            0 …      a … b−1      … c−1      c … d−1      … e−1      e … 0x7fff
+//! counted as     below    one by one   the rest   one by one   the rest   one by one
+//!                         (median)                (p90)                   (p99, p99.9, max)
+//! ```
+//!
+//! Ranks follow from counts alone: `below` of the first window is the number of keys before a, `below` of
+//! the second the number before c, and what the tail does not hold lies before e. So the key at any rank
+//! inside a window is exact, and a rank in a gap is known to be there, which is what asks for a full count.
+//!
+//! Resolution: a key holds 2ᵉ(1 + k/128) ≤ |d| < 2ᵉ(1 + (k + 1)/128), and its lower edge is what is reported,
+//! at most 2⁻⁷ below the true order statistic of |d| in f32, relative to it. Below the normal range of f32
+//! (2⁻¹²⁶) the width is 2⁻¹³³ throughout; |d| < 2⁻¹³³ has key 0 and counts as 0.
 
 /// Number of keys.
 const KEYS: usize = 1 << 15;
 
 /// Key of a difference: the upper 16 bits of |d| as f32.
+///
+/// The truncation is monotone: |x| ≤ |y| gives `key_of(x) ≤ key_of(y)`, with infinity and NaN at the top.
 pub fn key_of(difference: f32) -> u16 {
     (difference.abs().to_bits() >> 16) as u16
 }
@@ -72,6 +88,9 @@ pub struct KeyCounts {
 }
 
 /// Reusable memory of one thread; holds nothing between calls.
+///
+/// 256 KiB for the keys of a chunk and 512 KiB of counters; the buffers for widened elements stay empty
+/// unless a chunk needs them, and then take up to 2 MiB (f64) and 1 MiB (f32).
 pub struct Scratch {
     /// Keys inside the windows, in the order they were met.
     collected: Vec<u16>,
@@ -136,6 +155,9 @@ impl Scratch {
     }
 
     /// Counts the keys that were noted and forgets them.
+    ///
+    /// Only counters inside the windows can have moved, so only they are looked at and set back: the cost is
+    /// that of the keys and of the windows, not of all 2¹⁵ counters.
     pub(super) fn count(&mut self, boundaries: &Boundaries, largest: u16) -> Vec<(u16, u32)> {
         let noted = self.collected.get(..self.length).unwrap_or_default();
         let (quads, rest) = noted.as_chunks::<4>();
@@ -172,6 +194,9 @@ pub(super) struct Collector<'a> {
 
 impl Collector<'_> {
     /// Adds the first `count` of 32 keys.
+    ///
+    /// All 32 are stored, and the next call overwrites those beyond `count`: a store of fixed width needs no
+    /// branch.
     #[inline]
     pub(super) fn push_front_of(&mut self, keys: [u16; 32], count: usize) {
         if let Some((slots, _)) = self.keys.get_mut(self.length..).and_then(<[u16]>::split_first_chunk_mut) {

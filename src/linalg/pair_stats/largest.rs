@@ -24,6 +24,7 @@ impl Largest {
 ///
 /// `pair_stats` keeps only the largest key, which costs a quarter of the exact value; of a whole tensor
 /// one or two chunks have it and are read again here. Degenerate: an empty chunk gives 0 at 0.
+/// A key never decreases where |d| grows, so a chunk without the largest key cannot hold the largest |d|.
 pub fn largest_of(pair: &ChunkPair<'_>, scratch: &mut Scratch) -> Largest {
     let [width, width_after] = [pair.dtype_before, pair.dtype_after].map(|dtype| dtype.bytes().unwrap_or(1));
     let pieces = pair.before.chunks(PIECE * width).zip(pair.after.chunks(PIECE * width_after));
@@ -64,6 +65,8 @@ fn largest_number(differences: &[f64]) -> Option<f64> {
     (!any_nan).then_some(magnitude)
 }
 
+/// The same by single steps, for differences with NaN: the first NaN where there is one, else the first
+/// largest.
 fn first_largest(differences: impl Iterator<Item = f64>) -> Largest {
     let mut largest = Largest { magnitude: 0.0, position: 0 };
     for (position, difference) in differences.enumerate() {

@@ -1,4 +1,8 @@
 //! The plain routine: every dtype, every value, and the reference for the vector routines.
+//!
+//! What the vector routines do in registers is here one array index, [`accumulate`]'s `lane_of`. It is also
+//! what counts NaN and infinities apart: the vector routines only notice that there are some, and the chunk
+//! is done again here.
 
 use half::f16;
 
@@ -14,6 +18,10 @@ pub(super) struct Element {
     pub(super) same: bool,
 }
 
+/// Sums, extremes and counts of a chunk of any two dtypes.
+///
+/// Elements are compared as bits where the dtypes agree (so 0 → −0 is a change, and a NaN that kept its
+/// payload is none), and as values where they do not. An opaque dtype decodes to zeros.
 pub(super) fn chunk(pair: ChunkPair<'_>, boundaries: &Boundaries, scratch: &mut Scratch) -> ChunkStats {
     let same_dtype = pair.dtype_before == pair.dtype_after;
     match pair.dtype_before {
@@ -68,16 +76,23 @@ pub(super) fn widened<'a>(
     })
 }
 
+/// Both sides cut into elements of `N` bytes; what does not fill an element is left out.
 fn pairs_of<const N: usize>(pair: ChunkPair<'_>) -> impl Iterator<Item = ([u8; N], [u8; N])> {
     let (before, after) = (pair.before.as_chunks::<N>().0, pair.after.as_chunks::<N>().0);
     before.iter().copied().zip(after.iter().copied())
 }
 
+/// An element of two values that f32 holds: the difference for the sums is taken in f64, that for the key in
+/// f32.
 fn single<const N: usize>(before: [u8; N], after: [u8; N], widen: impl Fn([u8; N]) -> f32) -> Element {
     let (a, b) = (widen(before), widen(after));
     Element { before: f64::from(a), after: f64::from(b), difference: b - a, same: before == after }
 }
 
+/// Adds elements into their lanes, with the operations and in the order of a vector routine.
+///
+/// A difference of equal elements is set to 0 rather than computed, or a NaN or an infinity that stayed
+/// would count as a change of unknown size.
 fn accumulate(
     elements: impl Iterator<Item = Element>,
     lane_of: impl Fn(usize) -> usize,
@@ -110,6 +125,7 @@ fn accumulate(
     stats
 }
 
+/// Counts one value that is no number as NaN, +∞ or −∞, in that order.
 fn count_nonfinite(value: f64, counts: &mut [u64; 3]) {
     let [nan, pos_inf, neg_inf] = counts;
     *if value.is_nan() {

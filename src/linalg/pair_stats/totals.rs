@@ -4,6 +4,14 @@ use super::{Boundaries, ChunkStats};
 
 /// A sum of f64 that keeps what rounding would lose (Neumaier 1974): the error of the total does not
 /// grow with the number of terms.
+///
+/// ```text
+/// s' = fl(s + x)     lost += the part of s or x, whichever is smaller, that s' does not hold
+/// ```
+///
+/// Terms are squares and magnitudes, never negative, so the total of N chunk sums is within 2⁻⁵³ + N²·2⁻¹⁰⁶
+/// of their exact sum, relative to it (Ogita, Rump & Oishi, Accurate sum and dot product, SIAM J. Sci.
+/// Comput. 26, 2005: the same sum as their Sum2).
 #[derive(Clone, Copy, Debug, Default)]
 struct Compensated {
     sum: f64,
@@ -27,6 +35,9 @@ impl Compensated {
 }
 
 /// Everything the chunks of one tensor add up to. Chunks must come in order.
+///
+/// The order is that of the tensor and not of the threads that finished them, which is what keeps the totals
+/// the same to the last bit for any number of threads.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Elements.
@@ -93,6 +104,9 @@ impl Totals {
     }
 
     /// The key of the `rank`-th smallest |d| (from 1), or `None` where it lies outside the windows.
+    ///
+    /// Ranks run over all elements, unchanged ones included: those have key 0. `boundaries` are those that
+    /// every chunk was counted with. Cost: one walk over the counters of a window, at most 2¹⁵ of them.
     pub fn key_at_rank(&self, boundaries: &Boundaries, rank: u64) -> Option<u16> {
         let [start, stop, start_90, stop_90, tail] = boundaries.edges;
         let [below, below_90] = self.below;

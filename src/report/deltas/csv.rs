@@ -4,6 +4,10 @@
 //! and R read. Shapes are `768x3072`. Names are escaped as in the table, and a name or reason that a spreadsheet would
 //! take for a formula (`=`, `+`, `-`, `@` first) gets a `'` in front: no honest tensor name is touched by either. JSON
 //! has the names exactly.
+//!
+//! A cell with a comma or a quote is quoted and its quotes are doubled, as RFC 4180 has it; lines end in a
+//! line feed. Numbers are the shortest decimals that read back as the same f64, never in a locale's own
+//! notation. There is no row for the pair: verdict, signature and summary are in the other formats.
 
 use std::io::{self, Write};
 

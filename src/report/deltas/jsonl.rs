@@ -1,6 +1,14 @@
 //! A JSON document a line: the record without its tensors, then one tensor a line, then the histogram.
 //!
 //! The field `record` says which: `summary`, `tensor`, `histogram`.
+//!
+//! ```text
+//! {"schema": "diagnose.deltas/1", …, "record": "summary"}     once, first: all of the document but `tensors`
+//! {"record": "tensor", "name": …}                             one a tensor, most changed first
+//! {"record": "histogram", "name": …}                          last, where it was asked for
+//! ```
+//!
+//! A reader can stop after the first line, or filter lines without holding the document in memory.
 
 use std::io::{self, Write};
 

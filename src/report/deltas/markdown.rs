@@ -2,6 +2,14 @@
 //!
 //! Bounded by `--top`, so that it stays far below the 64 KB that a comment may have. Whatever comes from a file is
 //! escaped: a tensor name cannot open a table cell, a tag, a link or a mention.
+//!
+//! ```text
+//! where   what                                           becomes
+//! code    | and `                                        \x7c and \x60
+//! prose   & < > | ` * ~ [ ] \ # $, _ but within a word   a character reference
+//! prose   @ :// www.                                     the same, broken by an empty HTML comment
+//! both    control and invisible characters               an escape, as in the table
+//! ```
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

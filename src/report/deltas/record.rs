@@ -21,6 +21,7 @@ pub(super) struct Record<'a> {
     head: Head<'a>,
     /// Every tensor of either side, by `relative_delta`, largest first.
     tensors: Vec<TensorRecord<'a>>,
+    /// Absent unless it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     histogram: Option<HistogramRecord<'a>>,
 }
@@ -28,24 +29,30 @@ pub(super) struct Record<'a> {
 /// All but the tensors.
 #[derive(Debug, Serialize)]
 pub(super) struct Head<'a> {
+    /// Always `diagnose.deltas/1`: a field may be added under it, renaming or removing one makes it `/2`.
     schema: &'static str,
     tool: Tool,
     before: SideRecord<'a>,
     after: SideRecord<'a>,
     summary: SummaryRecord<'a>,
     verdict: VerdictRecord<'a>,
+    /// One for each expectation given, in the order of the receipt; empty where there are none.
     expectations: Vec<ExpectationRecord<'a>>,
     signature: SignatureRecord<'a>,
 }
 
 #[derive(Debug, Serialize)]
 struct SideRecord<'a> {
+    /// As typed; bytes that are no UTF-8 are replaced, so it may not open the file again.
     path: String,
+    /// Files that hold at least one tensor of this side.
     files: usize,
     tensors: usize,
+    /// Elements over all tensors, buffers included.
     parameters: u64,
     /// Bytes of tensor data.
     bytes: u64,
+    /// Absent without `--hash`; else a file and its digest in lower-case hexadecimal each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sha256: Vec<FileHash<'a>>,
 }
@@ -58,18 +65,27 @@ struct FileHash<'a> {
 
 #[derive(Debug, Serialize)]
 struct SummaryRecord<'a> {
+    /// On both sides with one shape: `tensors_changed + tensors_identical`.
     tensors_compared: usize,
     tensors_changed: usize,
     tensors_identical: usize,
+    /// Names only after; sorted, as are the next three.
     added: &'a [String],
+    /// Names only before.
     removed: &'a [String],
+    /// Names on both sides with two shapes; these are not compared.
     reshaped: &'a [String],
+    /// Names with two dtypes, compared by value; such a tensor may well be identical.
     retyped: &'a [String],
+    /// Frobenius, over the changed tensors (all with `--norms`); null where not finite, as the next two.
     delta_norm: Option<f64>,
+    /// Of the same tensors before.
     before_norm: Option<f64>,
+    /// `delta_norm / before_norm`; 0 where nothing changed, null and `inf` where zeros did.
     relative_delta: Option<f64>,
     /// Elements that are finite before and not after.
     new_nonfinite: u64,
+    /// Null where no prefix had to be stripped.
     renamed_prefix: Option<RenamedPrefixRecord<'a>>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -84,7 +100,9 @@ struct RenamedPrefixRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct VerdictRecord<'a> {
+    /// `identical`, `healthy`, `suspect`, `collapsed` or `invalid`, mildest first.
     level: &'static str,
+    /// Sentences, the weightiest first.
     reasons: &'a [String],
     calibration: CalibrationRecord<'a>,
 }
@@ -93,20 +111,26 @@ struct VerdictRecord<'a> {
 struct CalibrationRecord<'a> {
     /// `calibrated` where labelled cases stand behind the thresholds, else `heuristic`.
     status: &'static str,
+    /// The labelled cases that the thresholds rest on.
     basis: &'a str,
 }
 
 #[derive(Debug, Serialize)]
 struct ExpectationRecord<'a> {
+    /// The flag and its value, as typed.
     expect: &'a str,
     held: bool,
+    /// A sentence, whether it held or not.
     found: &'a str,
 }
 
 #[derive(Debug, Serialize)]
 struct SignatureRecord<'a> {
+    /// `none`, `rank-one`, `low-rank`, `sparse`, `bounded` or `dense`.
     kind: &'static str,
+    /// Layers with a changed matrix, ascending; empty where no name tells its layer.
     layers: &'a [u32],
+    /// Null where the rank does not speak for a number.
     estimated_edits: Option<usize>,
     reasons: &'a [String],
 }

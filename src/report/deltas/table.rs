@@ -1,4 +1,15 @@
 //! The report for a person at a terminal: the verdict first, then why, then the numbers.
+//!
+//! ```text
+//! headline        verdict in one line, then a bullet for each reason
+//! expectations    ✓ or ✗, what was asked for, what was found; left out where there are none
+//! facts           a label of 12 columns and its value
+//! table           the most changed tensors, as many as `--top`; why spectra are missing; what is not shown
+//! histogram       where it was asked for
+//! ```
+//!
+//! Sentences run to 110 columns at most; the table takes the page's width. Every text from a file goes
+//! through [`Printable`], so that a name cannot move the cursor or colour the page.
 
 use std::io::{self, Write};
 

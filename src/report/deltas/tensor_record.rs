@@ -1,4 +1,17 @@
 //! One tensor in the record `diagnose.deltas/1`.
+//!
+//! ```text
+//! status                       numbers of the change    spectrum
+//! identical                    absent, but present      null
+//!                              with two dtypes or
+//!                              with `--norms`
+//! changed, dtype has numbers   present                  of the most changed matrices of floats, else null
+//! changed, opaque dtype        absent                   null
+//! added, removed, reshaped     absent                   null
+//! ```
+//!
+//! A spectrum that could have been computed and was not is null beside `spectrum_status` and
+//! `spectrum_reason`.
 
 use serde::Serialize;
 
@@ -11,15 +24,22 @@ use crate::tensor::Dtype;
 /// One tensor of the pair.
 #[derive(Debug, Serialize)]
 pub(super) struct TensorRecord<'a> {
+    /// Exactly as in the file, on the before side unless it was added.
     name: &'a str,
+    /// Extents, outermost first; empty for a scalar.
     shape: &'a [u64],
+    /// Absent unless reshaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     shape_after: Option<&'a [u64]>,
+    /// Null where added.
     dtype_before: Option<&'static str>,
+    /// Null where removed.
     dtype_after: Option<&'static str>,
     status: &'static str,
+    /// Null where the name belongs to no known family.
     role: Option<RoleRecord<'a>>,
     elements: u64,
+    /// Its fields stand beside the others; all are absent where there are no numbers.
     #[serde(flatten)]
     change: Option<ChangeRecord<'a>>,
     spectrum: Option<SpectrumRecord<'a>>,
@@ -32,6 +52,7 @@ pub(super) struct TensorRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct RoleRecord<'a> {
+    /// Null outside of the stack of layers (embeddings, the last norm).
     layer: Option<u32>,
     module: &'a str,
     kind: &'static str,
@@ -41,6 +62,7 @@ struct RoleRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct ChangeRecord<'a> {
+    /// Elements whose stored bits differ (values, where the dtypes do).
     changed_elements: u64,
     before_norm: Option<f64>,
     after_norm: Option<f64>,
@@ -49,14 +71,20 @@ struct ChangeRecord<'a> {
     relative_delta: Option<f64>,
     /// `delta_norm / elements`.
     normalized_delta: Option<f64>,
+    /// Exact, unlike the quantiles; null and `nan` where some difference is NaN.
     max_abs_delta: Option<f64>,
+    /// Row-major, from 0, as long as `shape`; the first of several.
     max_abs_index: &'a [u64],
     mean_abs_delta: Option<f64>,
+    /// `delta_norm / √elements`.
     rms_delta: Option<f64>,
+    /// Null and `nan` where either side is zero throughout.
     cosine: Option<f64>,
+    /// Over all elements, zeros included; each the lower edge of a bucket 2⁻⁷ wide.
     abs_delta_quantiles: QuantilesRecord,
     nonfinite_before: CountsRecord,
     nonfinite_after: CountsRecord,
+    /// Finite before and not after: what an edit broke.
     new_nonfinite: u64,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -81,16 +109,23 @@ struct CountsRecord {
 
 #[derive(Debug, Serialize)]
 struct SpectrumRecord<'a> {
+    /// Descending, at most as many as asked for; beyond σ₁ only those above the edge, but for small
+    /// matrices.
     singular_values: Vec<Option<f64>>,
     spectral_norm: Option<f64>,
     /// σ₁(Δ) / σ₁(before).
     relative_spectral_norm: Option<f64>,
+    /// `delta_norm² / spectral_norm²`, between 1 and the rank.
     stable_rank: Option<f64>,
+    /// Singular values above `rounding_edge`, of which `singular_values` may list fewer.
     numerical_rank: usize,
     numerical_rank_is_lower_bound: bool,
+    /// The largest singular value that rounding to the stored dtype alone would give.
     rounding_edge: Option<f64>,
+    /// Share of `delta_norm²` in the values above the edge.
     top_energy: Option<f64>,
     method: &'a str,
+    /// Measured ‖Δv − σu‖ / σ₁, the largest over the values listed.
     residual: Option<f64>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
