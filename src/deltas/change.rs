@@ -8,13 +8,12 @@
 //! over all n elements of the tensor, changed or not. Units are those of the stored weights, but for the
 //! first, which has none. A NaN or an infinity in d goes through to each of them.
 
-use super::windows;
 use super::{Change, NonFinite, Quantiles};
-use crate::compute::{Boundaries, Largest, Totals};
+use crate::compute::{Largest, Totals};
 use crate::tensor::Shape;
 
 /// The numbers of one tensor's change.
-pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, largest: Largest) -> Change {
+pub(super) fn change(totals: &Totals, quantiles: Quantiles, shape: &Shape, largest: Largest) -> Change {
     let elements = totals.elements as f64;
     let (before_norm, delta_norm) = (totals.before_norm(), totals.delta_norm());
     Change {
@@ -29,12 +28,7 @@ pub(super) fn change(totals: &Totals, boundaries: &Boundaries, shape: &Shape, la
         mean_abs_delta: totals.abs_delta() / elements,
         rms_delta: delta_norm / elements.sqrt(),
         cosine: totals.cosine(),
-        abs_delta_quantiles: windows::quantiles(totals, boundaries).unwrap_or(Quantiles {
-            p50: f64::NAN,
-            p90: f64::NAN,
-            p99: f64::NAN,
-            p999: f64::NAN,
-        }),
+        abs_delta_quantiles: quantiles,
         nonfinite_before: nonfinite(totals.nonfinite_before),
         nonfinite_after: nonfinite(totals.nonfinite_after),
         new_nonfinite: totals.new_nonfinite,

@@ -165,9 +165,9 @@ fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> TensorDelta {
         Found::Identical => blank_pair(pair, Status::Identical),
         Found::DifferentBytes => blank_pair(pair, Status::Changed),
         Found::Numbers(totals, ..) if totals.elements == 0 => blank_pair(pair, Status::Identical),
-        Found::Numbers(totals, boundaries, largest) => {
+        Found::Numbers(totals, quantiles, largest) => {
             let status = if totals.changed == 0 { Status::Identical } else { Status::Changed };
-            let change = change(&totals, &boundaries, &pair.before.1.shape, largest);
+            let change = change(&totals, quantiles, &pair.before.1.shape, largest);
             TensorDelta { change: Some(change), ..blank_pair(pair, status) }
         }
     }

@@ -172,6 +172,11 @@ pub struct Quantiles {
     pub p999: f64,
 }
 
+impl Quantiles {
+    /// Of a distribution without elements.
+    pub(super) const UNKNOWN: Self = Self { p50: f64::NAN, p90: f64::NAN, p99: f64::NAN, p999: f64::NAN };
+}
+
 /// Counts of values that are not numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NonFinite {

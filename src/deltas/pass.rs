@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::windows;
+use super::{Quantiles, windows};
 use crate::compute::{
     Boundaries, CHUNK, ChunkPair, ChunkStats, Largest, Scratch, Totals, largest_of, pair_stats,
 };
@@ -131,8 +131,8 @@ pub(super) enum Found {
     Identical,
     /// Different bytes of a dtype that has no numbers.
     DifferentBytes,
-    /// Everything the chunks add up to, where their keys were counted, and the largest difference.
-    Numbers(Box<Totals>, Boundaries, Largest),
+    /// Everything the chunks add up to, the quantiles of |d|, and the largest one.
+    Numbers(Box<Totals>, Quantiles, Largest),
 }
 
 /// Compares all pairs, in the order given. With `norms` the numbers of identical tensors are read too.
@@ -175,13 +175,12 @@ fn run_batch<S: Source>(
         Ok(())
     })?;
     // Chunks that were equal and passed before the first difference of their tensor was met.
-    units
-        .par_iter_mut()
-        .filter(|unit| unit.stats.is_none() && unit.task.numbers.load(Ordering::Relaxed))
-        .try_for_each(|unit| {
+    units.par_iter_mut().filter(|unit| unit.stats.is_none() && unit.task.wants_numbers()).try_for_each(
+        |unit| {
             unit.stats = unit.task.look_at(unit.chunk)?;
             Ok(())
-        })?;
+        },
+    )?;
     let mut by_task = Vec::with_capacity(tasks.len());
     let mut rest = units.as_slice();
     for task in &tasks {
@@ -211,6 +210,11 @@ impl<'a, S: Source> Task<'a, S> {
     fn new(pair: Pair<'a, S>, norms: bool) -> Self {
         let numbers = (norms && pair.is_numeric()) || pair.before.1.dtype != pair.after.1.dtype;
         Self { pair, numbers: AtomicBool::new(numbers), boundaries: OnceLock::new() }
+    }
+
+    /// Whether every chunk has to be read as numbers.
+    fn wants_numbers(&self) -> bool {
+        self.pair.is_numeric() && self.numbers.load(Ordering::Relaxed)
     }
 
     fn units(&'a self) -> impl Iterator<Item = Unit<'a, S>> {
@@ -253,10 +257,13 @@ impl<'a, S: Source> Task<'a, S> {
         let totals = add_up(chunks.iter().filter_map(|unit| unit.stats.as_ref()));
         let boundaries = self.boundaries.get().copied().unwrap_or(Boundaries::ALL);
         let largest = largest(&self.pair, &totals)?;
-        if windows::quantiles(&totals, &boundaries).is_some() {
-            return Ok(Found::Numbers(Box::new(totals), boundaries, largest));
-        }
-        Ok(Found::Numbers(Box::new(count_all(&self.pair)?), Boundaries::ALL, largest))
+        let quantiles = match windows::quantiles(&totals, &boundaries) {
+            Some(known) => known,
+            None => {
+                windows::quantiles(&count_all(&self.pair)?, &Boundaries::ALL).unwrap_or(Quantiles::UNKNOWN)
+            }
+        };
+        Ok(Found::Numbers(Box::new(totals), quantiles, largest))
     }
 }
 
