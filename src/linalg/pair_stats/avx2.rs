@@ -9,7 +9,7 @@ use std::arch::is_x86_feature_detected;
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "intrinsics"))]
 use std::arch::x86_64::*;
 
-use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
+use super::{BF16, Boundaries, ChunkPair, ChunkStats, F16, F32, Lanes, Scratch, padded};
 use crate::tensor::Dtype;
 
 /// Whether this processor has every feature that the routine is compiled for: Haswell, Zen and most later.
@@ -19,10 +19,6 @@ pub(super) fn is_available() -> bool {
         && is_x86_feature_detected!("f16c")
         && is_x86_feature_detected!("popcnt")
 }
-
-const F32: u8 = 0;
-const F16: u8 = 1;
-const BF16: u8 = 2;
 
 /// `None` where the dtype has no vector routine.
 #[target_feature(enable = "avx2,fma,f16c,popcnt")]
@@ -61,10 +57,7 @@ fn steps<const BYTES: usize, const DTYPE: u8>(
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
-        let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
-        a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
-        b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE>(&a, &b, &windows, &mut sums, scratch);
+        step::<BYTES, DTYPE>(&padded(before_rest), &padded(after_rest), &windows, &mut sums, scratch);
     }
     sums.finish((before.len().min(after.len()) * 32 + rest) as u64)
 }
@@ -115,7 +108,6 @@ impl Sums {
         let largest: [u16; 16] = bytemuck::cast(self.largest_keys);
         stats.keys.largest = largest.into_iter().fold(0, u16::max);
         stats.keys.single = self.single;
-        // The padding of the last step has key 0, which is below every boundary.
         stats.keys.below = self.not_below.map(|count| elements - count);
         lanes.fold(&mut stats);
         stats

@@ -17,7 +17,7 @@ use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 
 use super::keys::Collector;
-use super::{Boundaries, ChunkPair, ChunkStats, Lanes, Scratch};
+use super::{BF16, Boundaries, ChunkPair, ChunkStats, F16, F32, Lanes, Scratch, padded};
 use crate::tensor::Dtype;
 
 /// Whether this processor has every feature that the routine is compiled for; VBMI2 brings the compression
@@ -30,10 +30,6 @@ pub(super) fn is_available() -> bool {
         && is_x86_feature_detected!("avx512vbmi2")
         && is_x86_feature_detected!("popcnt")
 }
-
-const F32: u8 = 0;
-const F16: u8 = 1;
-const BF16: u8 = 2;
 
 /// `None` where the dtype has no vector routine.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
@@ -66,9 +62,6 @@ fn windowed<const BYTES: usize, const DTYPE: u8>(
 }
 
 /// Walks the chunk 32 elements at a time; what is left over is padded with zeros on both sides.
-///
-/// A padded element is 0 on both sides: it adds +0 to sums that are never negative zero, differs in no bit,
-/// and has key 0, so nothing of it is left in the result.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
 fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
@@ -92,15 +85,17 @@ fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
-        let (mut a, mut b) = ([0; BYTES], [0; BYTES]);
-        a.iter_mut().zip(before_rest).for_each(|(slot, &byte)| *slot = byte);
-        b.iter_mut().zip(after_rest).for_each(|(slot, &byte)| *slot = byte);
-        step::<BYTES, DTYPE, SINGLE>(&a, &b, &windows, &mut sums, &mut collected);
+        step::<BYTES, DTYPE, SINGLE>(
+            &padded(before_rest),
+            &padded(after_rest),
+            &windows,
+            &mut sums,
+            &mut collected,
+        );
     }
     let length = collected.length;
     scratch.collected(length);
-    let steps = before.len().min(after.len()) as u64 + u64::from(rest > 0);
-    sums.finish(steps, (before.len().min(after.len()) * 32 + rest) as u64)
+    sums.finish((before.len().min(after.len()) * 32 + rest) as u64)
 }
 
 /// The boundaries of keys, one in every lane.
@@ -141,7 +136,7 @@ impl Sums {
     /// Lanes to sums, and keys at or above an edge to keys below it.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn finish(self, steps: u64, elements: u64) -> ChunkStats {
+    fn finish(self, elements: u64) -> ChunkStats {
         let lanes = Lanes {
             before_squares: bytemuck::cast(self.before_squares),
             after_squares: bytemuck::cast(self.after_squares),
@@ -152,8 +147,7 @@ impl Sums {
         let largest: [u16; 32] = bytemuck::cast(self.largest_keys);
         stats.keys.largest = largest.into_iter().fold(0, u16::max);
         stats.keys.single = self.single;
-        // The padding of the last step has key 0, which is below every boundary.
-        stats.keys.below = self.not_below.map(|count| elements - count.min(32 * steps));
+        stats.keys.below = self.not_below.map(|count| elements - count);
         lanes.fold(&mut stats);
         stats
     }

@@ -257,6 +257,25 @@ fn vector_chunk(_: SimdLevel, _: ChunkPair<'_>, _: &Boundaries, _: &mut Scratch)
     None
 }
 
+/// The dtypes that have vector routines, as constants that a copy of a loop is made for.
+#[cfg(target_arch = "x86_64")]
+const F32: u8 = 0;
+#[cfg(target_arch = "x86_64")]
+const F16: u8 = 1;
+#[cfg(target_arch = "x86_64")]
+const BF16: u8 = 2;
+
+/// The last elements of a chunk as a whole step, with zeros behind them.
+///
+/// A padded element is 0 on both sides: it adds +0 to sums that are never negative zero, differs in no bit,
+/// and has key 0, which is below every boundary, so nothing of it is left in the result.
+#[cfg(target_arch = "x86_64")]
+fn padded<const BYTES: usize>(rest: &[u8]) -> [u8; BYTES] {
+    let mut step = [0; BYTES];
+    step.iter_mut().zip(rest).for_each(|(slot, &byte)| *slot = byte);
+    step
+}
+
 /// What the vector routines sum up: 16 lanes a sum, folded in lane order.
 #[derive(Default)]
 struct Lanes {
