@@ -25,9 +25,12 @@
 pub mod cli;
 pub mod compute;
 pub mod deltas;
+pub mod evaluate;
 pub mod gpu;
+pub mod keys;
 pub mod linalg;
 pub mod model;
 pub mod reader;
 pub mod report;
+pub mod stats;
 pub mod tensor;

@@ -1,0 +1,3 @@
+//! How well a model still does: perplexity.
+//!
+//! Invariant: never changes a weight.

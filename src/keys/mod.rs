@@ -1,0 +1,3 @@
+//! The keys and values of a layer: context templates, capture, second moment, the fraction that ROME divides by.
+//!
+//! Invariant: no edit is made, no file is opened.
