@@ -11,6 +11,7 @@
 //! a refused header         another format's first bytes, named as such             sniff
 //! an index                 tensor → shard; the index says which shard is read      index
 //! the bytes                mapped on local disks, read elsewhere                   mapping
+//! a file read whole        a cap before anything is allocated; `-` is stdin          whole
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -29,13 +30,16 @@ mod location;
 mod mapping;
 mod sniff;
 mod source;
+mod whole;
 
 pub use checkpoint::Checkpoint;
 pub use error::ReadError;
-pub use hash::sha256;
+pub use hash::{sha256, sha256_of};
 pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
 pub use limits::{IoMode, Limits};
+pub use location::model_folder;
 pub use mapping::is_remote;
 pub use source::SourceFile;
+pub use whole::{read_input, read_whole};
