@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{HeaderError, IndexError};
+use super::{DatasetError, HeaderError, IndexError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -92,6 +92,9 @@ pub enum ReadError {
     /// The index of a sharded checkpoint is malformed.
     #[error("{}: {cause}", Shown(.path))]
     Index { path: PathBuf, cause: IndexError },
+    /// A file of cases, texts or templates is malformed as a whole.
+    #[error("{}: {cause}", Shown(.path))]
+    Dataset { path: PathBuf, cause: DatasetError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -132,6 +135,7 @@ impl ReadError {
             Self::NoRevision { .. } => "no-revision",
             Self::Header { cause, .. } => cause.kind(),
             Self::Index { cause, .. } => cause.kind(),
+            Self::Dataset { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -159,6 +163,7 @@ impl ReadError {
             | Self::NoRevision { path, .. }
             | Self::Header { path, .. }
             | Self::Index { path, .. }
+            | Self::Dataset { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
@@ -194,6 +199,9 @@ impl ReadError {
             }
             Self::Truncated { .. } | Self::Replaced { .. } | Self::Modified { .. } => {
                 "wait until nothing writes to the file, then run again"
+            }
+            Self::Dataset { cause: DatasetError::TemplateSlots { .. }, .. } => {
+                "a template is a text with {} where the prompt goes, such as \"The city was quiet. {}\""
             }
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {
