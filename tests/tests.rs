@@ -16,4 +16,5 @@ mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod runner; // runs the program
-mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod tidy;
+mod tokenizers; // tokens and subject positions of five kinds of tokenizer // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences

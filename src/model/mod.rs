@@ -8,6 +8,7 @@ mod error;
 mod families;
 mod names;
 mod run;
+mod subject;
 mod tokenizer;
 
 pub use capture::{At, Patch, Site, Tap};
@@ -15,4 +16,5 @@ pub use config::{Architecture, Config};
 pub use error::ModelError;
 pub use names::{KNOWN_PREFIXES, MatrixKind, Orientation, Role, role_of};
 pub use run::Model;
-pub use tokenizer::{PlacedPrompt, Refused, Tokenizer, place};
+pub use subject::{PlacedPrompt, Refused, place, slot};
+pub use tokenizer::{Tokenizer, TokenizerError};

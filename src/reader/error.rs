@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{HeaderError, IndexError};
+use super::{DatasetError, HeaderError, IndexError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -59,6 +59,9 @@ pub enum ReadError {
     /// A pipe, a device, a socket, or a directory where a file belongs.
     #[error("{}: not a regular file", Shown(.path))]
     NotAFile { path: PathBuf },
+    /// A file where the folder of a model belongs.
+    #[error("{}: not a directory", Shown(.path))]
+    NotADirectory { path: PathBuf },
     /// The operating system refused.
     #[error("{}: cannot {action}: {cause}", Shown(.path))]
     Io { path: PathBuf, action: &'static str, cause: io::Error },
@@ -89,6 +92,9 @@ pub enum ReadError {
     /// The index of a sharded checkpoint is malformed.
     #[error("{}: {cause}", Shown(.path))]
     Index { path: PathBuf, cause: IndexError },
+    /// A file of cases, texts or templates is malformed as a whole.
+    #[error("{}: {cause}", Shown(.path))]
+    Dataset { path: PathBuf, cause: DatasetError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -101,6 +107,9 @@ pub enum ReadError {
     /// The file lost bytes between opening and the end of reading.
     #[error("{}: file was truncated while it was being read", Shown(.path))]
     Truncated { path: PathBuf },
+    /// A file that is read whole is longer than it may be.
+    #[error("{}: longer than the {cap} bytes that are read of such a file", Shown(.path))]
+    TooLong { path: PathBuf, cap: u64 },
     /// Another file took the path's place, or none did.
     #[error("{}: file was replaced or removed while it was being read", Shown(.path))]
     Replaced { path: PathBuf },
@@ -116,6 +125,7 @@ impl ReadError {
             Self::NotFound { .. } => "not-found",
             Self::BrokenLink { .. } => "broken-link",
             Self::NotAFile { .. } => "not-a-file",
+            Self::NotADirectory { .. } => "not-a-directory",
             Self::Io { .. } => "io",
             Self::Pickle { .. } | Self::OnlyPickles { .. } => "pickle",
             Self::OtherFormat { .. } => "other-format",
@@ -125,9 +135,11 @@ impl ReadError {
             Self::NoRevision { .. } => "no-revision",
             Self::Header { cause, .. } => cause.kind(),
             Self::Index { cause, .. } => cause.kind(),
+            Self::Dataset { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
+            Self::TooLong { .. } => "too-long",
             Self::Truncated { .. } => "truncated-while-reading",
             Self::Replaced { .. } => "replaced-while-reading",
             Self::Modified { .. } => "modified-while-reading",
@@ -140,6 +152,7 @@ impl ReadError {
             Self::NotFound { path }
             | Self::BrokenLink { path, .. }
             | Self::NotAFile { path }
+            | Self::NotADirectory { path }
             | Self::Io { path, .. }
             | Self::Pickle { path }
             | Self::OnlyPickles { path, .. }
@@ -150,9 +163,11 @@ impl ReadError {
             | Self::NoRevision { path, .. }
             | Self::Header { path, .. }
             | Self::Index { path, .. }
+            | Self::Dataset { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
+            | Self::TooLong { path, .. }
             | Self::Truncated { path }
             | Self::Replaced { path }
             | Self::Modified { path } => Some(path),
@@ -173,6 +188,9 @@ impl ReadError {
             Self::Ambiguous { .. } => {
                 "name one of the files, or add the model.safetensors.index.json that belongs to them"
             }
+            Self::NotADirectory { .. } => {
+                "name the directory that holds config.json, tokenizer.json and the weights, or a hub cache entry"
+            }
             Self::NoCheckpoint { .. } => {
                 "name a .safetensors file, or a directory that holds model.safetensors or its index"
             }
@@ -181,6 +199,9 @@ impl ReadError {
             }
             Self::Truncated { .. } | Self::Replaced { .. } | Self::Modified { .. } => {
                 "wait until nothing writes to the file, then run again"
+            }
+            Self::Dataset { cause: DatasetError::TemplateSlots { .. }, .. } => {
+                "a template is a text with {} where the prompt goes, such as \"The city was quiet. {}\""
             }
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {

@@ -29,22 +29,32 @@ const SINGLE_NAMES: [&str; 2] = ["model.safetensors", "adapter_model.safetensors
 /// has that very name.
 pub(super) fn locate(path: &Path) -> Result<Location, ReadError> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => {
-            in_directory(&hub::snapshot(path, None)?.unwrap_or_else(|| path.to_owned()))
-        }
+        Ok(found) if found.is_dir() => in_directory(&model_folder(path)?),
         Ok(_) => file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match hub::split_revision(path) {
-            Some((entry, revision)) if entry.is_dir() => {
-                let snapshot = hub::snapshot(&entry, Some(&revision))?;
-                in_directory(&snapshot.ok_or(ReadError::NoRevision {
-                    path: entry,
-                    revision,
-                    found: Vec::new(),
-                })?)
-            }
-            _ => Err(absent(path)),
-        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => in_directory(&model_folder(path)?),
         Err(cause) => Err(ReadError::Io { path: path.to_owned(), action: "open", cause }),
+    }
+}
+
+/// The folder of a model that `path` means: itself, or the snapshot of a hub cache entry (also as `PATH@REVISION`).
+///
+/// # Errors
+/// [`ReadError::NotFound`] where there is none, [`ReadError::NotADirectory`] where a file stands there,
+/// [`ReadError::NoRevision`] where the entry has no such snapshot.
+pub fn model_folder(path: &Path) -> Result<PathBuf, ReadError> {
+    if path.is_dir() {
+        return Ok(hub::snapshot(path, None)?.unwrap_or_else(|| path.to_owned()));
+    }
+    match hub::split_revision(path) {
+        Some((entry, revision)) if !path.exists() && entry.is_dir() => {
+            hub::snapshot(&entry, Some(&revision))?.ok_or(ReadError::NoRevision {
+                path: entry,
+                revision,
+                found: Vec::new(),
+            })
+        }
+        _ if path.exists() => Err(ReadError::NotADirectory { path: path.to_owned() }),
+        _ => Err(absent(path)),
     }
 }
 

@@ -11,11 +11,15 @@
 //! a refused header         another format's first bytes, named as such             sniff
 //! an index                 tensor → shard; the index says which shard is read      index
 //! the bytes                mapped on local disks, read elsewhere                   mapping
+//! records                  cases, texts and templates; a bad one is a row             records, cases, texts, contexts
+//! a file read whole        a cap before anything is allocated; `-` is stdin          whole
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
 
+mod cases;
 mod checkpoint;
+mod contexts;
 mod error;
 mod fault_guard;
 mod hash;
@@ -27,15 +31,24 @@ mod json;
 mod limits;
 mod location;
 mod mapping;
+mod records;
 mod sniff;
 mod source;
+mod texts;
+mod whole;
 
+pub use cases::{Case, Neighbor, parse_cases, read_cases};
 pub use checkpoint::Checkpoint;
+pub use contexts::{ContextTemplates, parse_contexts, read_contexts};
 pub use error::ReadError;
-pub use hash::sha256;
+pub use hash::{sha256, sha256_of};
 pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
 pub use limits::{IoMode, Limits};
+pub use location::model_folder;
 pub use mapping::is_remote;
+pub use records::{BadRecord, DatasetError};
 pub use source::SourceFile;
+pub use texts::{Text, parse_texts, read_texts};
+pub use whole::{read_input, read_whole};
