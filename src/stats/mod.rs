@@ -7,5 +7,5 @@ mod quantile;
 mod separation;
 
 pub use paired::{Inference, Interval, Paired, RESAMPLES, compare_pairs};
-pub use quantile::{mean, quantile};
+pub use quantile::{mean, quantile, standard_error};
 pub use separation::auroc;

@@ -5,6 +5,21 @@ pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// Standard error of the mean, s / √n with n − 1 in s; `None` for fewer than two values.
+///
+/// Computed in units of the largest deviation, so that it overflows only where it is itself beyond f64. Degenerate: NaN
+/// where the mean is not finite.
+pub fn standard_error(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    let largest = values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let average = mean(values).filter(|_| values.len() >= 2)?;
+    if largest == 0.0 || !average.is_finite() {
+        return Some(average * 0.0);
+    }
+    let squares: f64 = values.iter().map(|x| ((x - average) / largest).powi(2)).sum();
+    Some((squares / (n - 1.0) / n).sqrt() * largest)
+}
+
 /// The quantile `q` of a list, interpolated linearly between order statistics.
 ///
 /// ```text
@@ -46,6 +61,17 @@ mod tests {
         assert_eq!(quantile(&infinite, 0.25), Some(f64::INFINITY));
         assert!(quantile(&[-f64::NAN, 1.0, 2.0], 1.0).is_some_and(f64::is_nan));
         assert_eq!(quantile(&[f64::NAN, 1.0, 2.0], 0.5), Some(2.0));
+    }
+
+    #[test]
+    fn a_standard_error_survives_squares_beyond_f64() {
+        assert_eq!(standard_error(&[1.0, 3.0]), Some(1.0));
+        assert_eq!(standard_error(&[1e300, 3e300]), Some(1e300));
+        assert_eq!(
+            [standard_error(&[]), standard_error(&[1.0]), standard_error(&[0.0, 0.0])],
+            [None, None, Some(0.0)]
+        );
+        assert!(standard_error(&[1.0, f64::INFINITY]).is_some_and(f64::is_nan));
     }
 
     #[test]
