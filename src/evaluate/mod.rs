@@ -7,6 +7,7 @@ mod paired;
 mod perplexity;
 mod windows;
 
+pub use crate::stats::{Inference, Interval};
 pub use error::EvaluateError;
 pub use paired::{Paired, compare, same_protocol};
 pub use perplexity::{Perplexity, Protocol, Scoring, Summary, TextScore, Unscored, perplexity, score};
