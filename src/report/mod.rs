@@ -6,16 +6,24 @@
 mod deltas;
 mod doctor;
 mod error;
+mod escape;
 mod format;
 mod json;
+mod moments;
 mod number;
 mod paint;
+mod perplexity;
+mod second_moment;
+mod sheet;
 mod text;
 
 pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
 pub use error::ErrorRecord;
 pub use format::{Format, UnknownFormat};
+pub use moments::MomentsReport;
 pub use number::{bytes, count, significant};
 pub use paint::{Paint, Tone};
+pub use perplexity::{PerplexityReport, ResampledBy};
+pub use second_moment::write_second_moments;
 pub use text::width;
