@@ -2,6 +2,7 @@
 //!
 //! Invariant: no edit is made, no file is opened.
 
+pub mod first_token;
 mod moments;
 
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};

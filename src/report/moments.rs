@@ -118,7 +118,11 @@ impl MomentsReport<'_> {
         Sheet {
             command: "moments",
             tone: if singular { Tone::Warn } else { Tone::Good },
-            headline: format!("second moment of {} in {}", counted(moments.layers.len(), "layer"), self.written),
+            headline: format!(
+                "second moment of {} in {}",
+                counted(moments.layers.len(), "layer"),
+                self.written
+            ),
             notes,
             facts: vec![
                 ("model", moments.model.display().to_string()),
