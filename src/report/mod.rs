@@ -6,10 +6,13 @@
 mod deltas;
 mod doctor;
 mod error;
+mod escape;
 mod format;
 mod json;
 mod number;
 mod paint;
+mod perplexity;
+mod sheet;
 mod text;
 
 pub use deltas::{DeltasReport, Page, level_name};
@@ -18,4 +21,5 @@ pub use error::ErrorRecord;
 pub use format::{Format, UnknownFormat};
 pub use number::{bytes, count, significant};
 pub use paint::{Paint, Tone};
+pub use perplexity::{PerplexityReport, ResampledBy};
 pub use text::width;

@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use super::words;
 use crate::deltas::{Change, Deltas, Spectrum, SpectrumOutcome, TensorDelta};
 use crate::model::Role;
-use crate::report::number::nonfinite_name;
-use crate::tensor::{Dtype, Printable};
+use crate::report::escape::{as_io, number, plain};
+use crate::tensor::Dtype;
 
 /// A header and the cell under it.
 type Column = (&'static str, fn(&TensorDelta) -> Option<String>);
@@ -73,25 +73,6 @@ pub(super) fn write(deltas: &Deltas, out: &mut dyn Write) -> io::Result<()> {
         rows.write_record(cells).map_err(as_io)?;
     }
     rows.flush()
-}
-
-/// The writer's own error: a pipe that was closed has to stay known as one.
-fn as_io(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// Text that neither a terminal nor a spreadsheet acts on.
-fn plain(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
-    format!("{guard}{}", Printable(text))
-}
-
-/// The shortest text that reads back as the same f64.
-fn number(x: f64) -> String {
-    if x.is_finite() { format!("{x:?}") } else { nonfinite_name(x).to_owned() }
 }
 
 fn joined(numbers: &[u64], separator: &str) -> String {

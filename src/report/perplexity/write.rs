@@ -1,0 +1,76 @@
+//! One report, five formats.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::record::{Head, ModelRecord, Record};
+use super::{csv, sheet};
+use crate::evaluate::{Paired, Perplexity};
+use crate::report::json;
+use crate::report::{Format, Page};
+
+/// What `diagnose perplexity` has to show.
+#[derive(Clone, Copy, Debug)]
+pub struct PerplexityReport<'a> {
+    /// Where the texts came from.
+    pub texts: &'a str,
+    /// The models, each with its comparison where there is a baseline.
+    pub models: &'a [(Perplexity, Option<Paired>)],
+    /// What they are compared with.
+    pub baseline: Option<&'a Perplexity>,
+    /// How the intervals were resampled.
+    pub resampled: ResampledBy,
+    /// Whether each text is shown.
+    pub per_text: bool,
+}
+
+/// The bootstrap behind the intervals.
+#[derive(Clone, Copy, Debug)]
+pub struct ResampledBy {
+    /// Its seed.
+    pub seed: u64,
+    /// Number of resamples.
+    pub resamples: usize,
+}
+
+#[derive(Serialize)]
+struct Line<T> {
+    record: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl PerplexityReport<'_> {
+    /// Writes the report.
+    ///
+    /// JSON lines are a summary without the models, then one line a model (`record` is `model` or `baseline`). CSV has a
+    /// row a model, or a row a text of a model where texts are shown.
+    ///
+    /// # Errors
+    /// Where `out` does not take it.
+    pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Table => sheet::sheet(self).write_terminal(page, out),
+            Format::Markdown => sheet::sheet(self).write_markdown(out),
+            Format::Json => json::write_document(&Record::from(self), out),
+            Format::Jsonl => self.write_lines(out),
+            Format::Csv => csv::write(self, out),
+        }
+    }
+
+    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_line(&Line { record: "summary", content: Head::from(self) }, out)?;
+        for (model, paired) in self.models {
+            let content = ModelRecord::new(model, paired.as_ref(), self);
+            json::write_line(&Line { record: "model", content }, out)?;
+        }
+        match self.baseline {
+            Some(baseline) => {
+                let content = ModelRecord::new(baseline, None, self);
+                json::write_line(&Line { record: "baseline", content }, out)
+            }
+            None => Ok(()),
+        }
+    }
+}
