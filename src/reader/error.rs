@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{HeaderError, IndexError};
+use super::{ArrayError, HeaderError, IndexError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -92,6 +92,9 @@ pub enum ReadError {
     /// The index of a sharded checkpoint is malformed.
     #[error("{}: {cause}", Shown(.path))]
     Index { path: PathBuf, cause: IndexError },
+    /// An array cannot be had from a file of arrays.
+    #[error("{}: {cause}", Shown(.path))]
+    Array { path: PathBuf, cause: ArrayError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -132,6 +135,7 @@ impl ReadError {
             Self::NoRevision { .. } => "no-revision",
             Self::Header { cause, .. } => cause.kind(),
             Self::Index { cause, .. } => cause.kind(),
+            Self::Array { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -159,6 +163,7 @@ impl ReadError {
             | Self::NoRevision { path, .. }
             | Self::Header { path, .. }
             | Self::Index { path, .. }
+            | Self::Array { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }

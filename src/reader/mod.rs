@@ -12,10 +12,12 @@
 //! an index                 tensor → shard; the index says which shard is read      index
 //! the bytes                mapped on local disks, read elsewhere                   mapping
 //! a file read whole        a cap before anything is allocated; `-` is stdin          whole
+//! arrays of NumPy         one, or an archive of them, capped before it is unpacked   npy, arrays
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
 
+mod arrays;
 mod checkpoint;
 mod error;
 mod fault_guard;
@@ -28,11 +30,13 @@ mod json;
 mod limits;
 mod location;
 mod mapping;
+mod npy;
 mod second_moment;
 mod sniff;
 mod source;
 mod whole;
 
+pub use arrays::{ArrayError, ArrayFile};
 pub use checkpoint::Checkpoint;
 pub use error::ReadError;
 pub use hash::{sha256, sha256_of};
@@ -42,6 +46,7 @@ pub use index::{Index, IndexError, parse_index};
 pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;
+pub use npy::{NpyError, parse_npy};
 pub use second_moment::SecondMoment;
 pub use source::SourceFile;
 pub use whole::{read_input, read_whole};
