@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ArrayError, HeaderError, IndexError};
+use super::{ArrayError, DumpError, HeaderError, IndexError, MomentError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -30,7 +30,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// File names inside a message: the first ten.
-struct Listing<'a>(&'a [String]);
+pub(super) struct Listing<'a>(pub &'a [String]);
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +95,12 @@ pub enum ReadError {
     /// An array cannot be had from a file of arrays.
     #[error("{}: {cause}", Shown(.path))]
     Array { path: PathBuf, cause: ArrayError },
+    /// A file of arrays that holds no second moment, or not the one that is wanted.
+    #[error("{}: {cause}", Shown(.path))]
+    Moment { path: PathBuf, cause: MomentError },
+    /// Something that holds no dump of keys.
+    #[error("{}: {cause}", Shown(.path))]
+    Dump { path: PathBuf, cause: DumpError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -136,6 +142,8 @@ impl ReadError {
             Self::Header { cause, .. } => cause.kind(),
             Self::Index { cause, .. } => cause.kind(),
             Self::Array { cause, .. } => cause.kind(),
+            Self::Moment { .. } => "no-second-moment",
+            Self::Dump { .. } => "no-dumped-keys",
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -164,6 +172,8 @@ impl ReadError {
             | Self::Header { path, .. }
             | Self::Index { path, .. }
             | Self::Array { path, .. }
+            | Self::Moment { path, .. }
+            | Self::Dump { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }

@@ -13,12 +13,14 @@
 //! the bytes                mapped on local disks, read elsewhere                   mapping
 //! a file read whole        a cap before anything is allocated; `-` is stdin          whole
 //! arrays of NumPy         one, or an archive of them, capped before it is unpacked   npy, arrays
+//! what is in them           second moments of two layouts, keys that were dumped       second_moment, dumped_keys
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
 
 mod arrays;
 mod checkpoint;
+mod dumped_keys;
 mod error;
 mod fault_guard;
 mod hash;
@@ -38,6 +40,7 @@ mod whole;
 
 pub use arrays::{ArrayError, ArrayFile};
 pub use checkpoint::Checkpoint;
+pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
 pub use error::ReadError;
 pub use hash::{sha256, sha256_of};
 pub use header::{Header, parse_header};
@@ -47,6 +50,6 @@ pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;
 pub use npy::{NpyError, parse_npy};
-pub use second_moment::SecondMoment;
+pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
 pub use whole::{read_input, read_whole};
