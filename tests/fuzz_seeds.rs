@@ -18,7 +18,7 @@ fn seeds() -> BTreeMap<String, Vec<u8>> {
         .into_iter()
         .chain(disputed().into_iter().map(|(name, _, bytes)| (name.to_owned(), bytes)));
     let headers = headers.map(|(name, bytes)| (format!("header/{}", slug(&name)), bytes));
-    let all = headers.chain(indices()).chain(pairs()).chain(arrays());
+    let all = headers.chain(indices()).chain(pairs()).chain(arrays()).chain(datasets());
     all.filter(|(_, bytes)| bytes.len() <= LONGEST).collect()
 }
 
@@ -66,6 +66,23 @@ fn arrays() -> impl Iterator<Item = (String, Vec<u8>)> {
     .map(|(name, bytes)| (format!("arrays/{name}"), bytes))
 }
 
+fn datasets() -> impl Iterator<Item = (String, Vec<u8>)> {
+    [
+        ("flat", r#"[{"case_id":1,"prompt":"{} is","subject":"Paris","target_new":"Rome","neighborhood_prompts":["a"]}]"#),
+        ("counterfact", r#"[{"requested_rewrite":{"prompt":"{}","subject":"a","target_new":{"str":"b"}}}]"#),
+        ("zsre", r#"{"src":"Who was a?","subject":"a","alt":"b","answers":["c"],"loc":"d","loc_ans":"e"}"#),
+        ("locality", r#"[{"prompt":"a","subject":"a","locality":{"R":[{"prompt":"p","ground_truth":[["q"]]}]}}]"#),
+        ("lines", "{\"text\":\" a\"}\n{\"text\":NaN}\r\n\n{\"text\":"),
+        ("me-ppl", r#"[{"Corpus":"C4","Text":" I know \u00e9\ud83d\ude00"},"x",3]"#),
+        ("plain", " a line\nand [another]\r\n"),
+        ("templates", r#"{"context_templates":["{}","The city. {}"]}"#),
+        ("groups", r#"[["{}"],["a. {}","b. {}"]]"#),
+        ("nonfinite", r#"[{"a":-Infinity,"prompt":"NaN\"","subject":Infinity}]"#),
+    ]
+    .into_iter()
+    .map(|(name, text)| (format!("cases/{name}"), text.as_bytes().to_vec()))
+}
+
 /// Inputs of the target `deltas`: the first file's length in two bytes, then both files.
 fn pairs() -> impl Iterator<Item = (String, Vec<u8>)> {
     let w = |dtype: &str, shape: &str, data: &[u8]| holding("w", dtype, shape, data);
@@ -110,7 +127,7 @@ fn the_committed_seeds_are_those_of_the_corpus() {
         return; // The published package leaves fuzz/ out.
     }
     let mut committed = BTreeMap::new();
-    for target in ["header", "index", "deltas"] {
+    for target in ["header", "index", "deltas", "cases"] {
         for seed in fs::read_dir(folder.join(target)).unwrap() {
             let path = seed.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();

@@ -1,10 +1,19 @@
 //! The two keys of a case: kᵘ of the bare prompt, k̄ over the context templates.
 //!
-//! Published code averages over all templates, and the bare `{}` is the first of them: k̄ holds kᵘ with weight 1/N
-//! (1/21 in the published lists). [`MeanOver::Prefixed`] leaves it out. Source: `compute_u.py` and `repr_tools.py` of
-//! kmeng01/rome at 0874014.
+//! ```text
+//! ROME    one group of templates, the bare `{}` among them     kᵘ has weight 1/N in k̄ (1/21 as published)
+//! MEMIT   a mean in each group, then over the groups            kᵘ has weight 1/2: it is a group of its own
+//! ```
+//!
+//! [`MeanOver::Prefixed`] takes the bare template out of the mean. Source: `compute_u.py` and `repr_tools.py` of kmeng01/rome
+//! at 0874014, `compute_ks.py` of kmeng01/memit at 80426fd.
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
+
+use crate::reader::ContextTemplates;
+
+/// The template without a prefix.
+const BARE: &str = "{}";
 
 /// Which templates k̄ is a mean of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,15 +25,70 @@ pub enum MeanOver {
     Prefixed,
 }
 
-/// Why a case has no two keys.
+/// Why there is no k̄ to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MeansError {
-    /// Not even the bare template.
-    #[error("there is no key: not even the bare prompt was captured")]
-    NoKey,
     /// A mean over prefixed templates where there is none.
-    #[error("there is no prefixed template to take a mean over")]
+    #[error("no template has a prefix, so there is no prefixed key to take a mean over")]
     NoPrefixed,
+}
+
+/// The templates that are captured, the bare one first, and the weight of each in k̄.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightedTemplates {
+    templates: Vec<String>,
+    weights: Vec<f64>,
+    over: MeanOver,
+}
+
+impl WeightedTemplates {
+    /// Templates as a list has them. A list without `{}` gets it in front, with weight 0: kᵘ is always captured.
+    ///
+    /// # Errors
+    /// [`MeansError::NoPrefixed`], where the prefixed templates are wanted and there is none.
+    pub fn new(contexts: &ContextTemplates, over: MeanOver) -> Result<Self, MeansError> {
+        let (mut templates, mut weights) = (vec![BARE.to_owned()], vec![0.0]);
+        let groups: Vec<Vec<&str>> = contexts
+            .groups()
+            .iter()
+            .map(|group| {
+                let kept = |template: &&str| over == MeanOver::Every || *template != BARE;
+                group.iter().map(String::as_str).filter(kept).collect()
+            })
+            .filter(|group: &Vec<&str>| !group.is_empty())
+            .collect();
+        if groups.is_empty() {
+            return Err(MeansError::NoPrefixed);
+        }
+        for group in &groups {
+            let weight = 1.0 / (groups.len() * group.len()) as f64;
+            for &template in group {
+                match weights.first_mut().filter(|_| template == BARE) {
+                    Some(bare) => *bare += weight,
+                    None => {
+                        templates.push(template.to_owned());
+                        weights.push(weight);
+                    }
+                }
+            }
+        }
+        Ok(Self { templates, weights, over })
+    }
+
+    /// The templates, the bare one first.
+    pub fn templates(&self) -> &[String] {
+        &self.templates
+    }
+
+    /// How many have a prefix.
+    pub fn prefixed(&self) -> usize {
+        self.templates.len() - 1
+    }
+
+    /// Which of them k̄ is a mean of.
+    pub fn over(&self) -> MeanOver {
+        self.over
+    }
 }
 
 /// The keys of one case, and what its values are like.
@@ -43,26 +107,17 @@ pub struct KeyMeans {
 }
 
 impl KeyMeans {
-    /// From captured rows, the bare template's first.
+    /// From captured rows, one a template.
     ///
-    /// Shapes: `keys` is `(N, f)`, `values` is `(N, d)`. Sums run in f64 in the order of the rows.
-    ///
-    /// # Errors
-    /// [`MeansError`], where N is 0, or 1 and the bare template is to be left out.
+    /// Shapes: `keys` is `(N, f)`, `values` is `(N, d)`, N the number of templates; rows beyond are passed over. Sums run
+    /// in f64 in the order of the rows.
     pub fn of(
         keys: ArrayView2<'_, f32>,
         values: Option<ArrayView2<'_, f32>>,
-        over: MeanOver,
-    ) -> Result<Self, MeansError> {
-        let mut rows = keys.axis_iter(Axis(0));
-        let unprefixed: Vec<f64> =
-            rows.next().ok_or(MeansError::NoKey)?.iter().copied().map(f64::from).collect();
-        let prefixed: Vec<ArrayView1<'_, f32>> = rows.collect();
-        let all: Vec<_> = keys.axis_iter(Axis(0)).collect();
-        let mean = match over {
-            MeanOver::Every => mean_of(&all),
-            MeanOver::Prefixed => mean_of(&prefixed),
-        };
+        templates: &WeightedTemplates,
+    ) -> Self {
+        let rows: Vec<ArrayView1<'_, f32>> = keys.axis_iter(Axis(0)).collect();
+        let (bare, prefixed) = rows.split_first().map_or((None, &[][..]), |(bare, rest)| (Some(bare), rest));
         let norms: Vec<f64> =
             values.iter().flat_map(|values| values.axis_iter(Axis(0))).map(norm_of).collect();
         let (value_norm, value_norm_ratio) = match norms.split_first() {
@@ -72,13 +127,13 @@ impl KeyMeans {
             }
             None => (None, None),
         };
-        Ok(Self {
-            unprefixed,
-            mean: mean.ok_or(MeansError::NoPrefixed)?,
-            spread: spread_of(&prefixed),
+        Self {
+            unprefixed: bare.iter().flat_map(|row| row.iter()).copied().map(f64::from).collect(),
+            mean: weighted(&rows, &templates.weights),
+            spread: (!prefixed.is_empty()).then(|| spread_of(prefixed)),
             value_norm,
             value_norm_ratio,
-        })
+        }
     }
 
     /// Whether every component of both keys is a finite number.
@@ -87,21 +142,21 @@ impl KeyMeans {
     }
 }
 
-/// Component by component; none of no rows.
-fn mean_of(rows: &[ArrayView1<'_, f32>]) -> Option<Vec<f64>> {
-    let mut sums = vec![0.0; rows.first()?.len()];
-    for row in rows {
+/// Σ w k; a row of weight 0 is left out, whatever it holds.
+fn weighted(rows: &[ArrayView1<'_, f32>], weights: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0; rows.first().map_or(0, ArrayView1::len)];
+    for (row, &weight) in rows.iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
         for (sum, &component) in sums.iter_mut().zip(row) {
-            *sum += f64::from(component);
+            *sum += weight * f64::from(component);
         }
     }
-    Some(sums.into_iter().map(|sum| sum / rows.len() as f64).collect())
+    sums
 }
 
-fn spread_of(rows: &[ArrayView1<'_, f32>]) -> Option<f64> {
-    let mean = mean_of(rows)?;
+fn spread_of(rows: &[ArrayView1<'_, f32>]) -> f64 {
+    let mean = weighted(rows, &vec![1.0 / rows.len() as f64; rows.len()]);
     let squares = rows.iter().flat_map(|row| row.iter().zip(&mean)).map(|(&x, m)| (f64::from(x) - m).powi(2));
-    Some((squares.sum::<f64>() / rows.len() as f64).sqrt())
+    (squares.sum::<f64>() / rows.len() as f64).sqrt()
 }
 
 fn norm_of(row: ArrayView1<'_, f32>) -> f64 {
@@ -109,35 +164,58 @@ fn norm_of(row: ArrayView1<'_, f32>) -> f64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::array;
 
     use super::*;
+
+    fn templates(groups: &[&[&str]], over: MeanOver) -> Result<WeightedTemplates, MeansError> {
+        let groups = groups.iter().map(|group| group.iter().map(|&t| t.to_owned()).collect()).collect();
+        WeightedTemplates::new(&ContextTemplates::new(groups).unwrap(), over)
+    }
 
     #[test]
     fn the_bare_template_counts_unless_it_is_left_out() {
         let keys = array![[9.0_f32, 0.0], [3.0, 2.0], [3.0, 4.0]];
         let values = array![[3.0_f32, 4.0], [0.0, 1.0], [3.0, 0.0]];
-        let every = KeyMeans::of(keys.view(), Some(values.view()), MeanOver::Every).unwrap();
+        let over = |over| {
+            let templates = templates(&[&["{}", "a {}", "b {}"]], over).unwrap();
+            KeyMeans::of(keys.view(), Some(values.view()), &templates)
+        };
+        let every = over(MeanOver::Every);
         assert_eq!(every.unprefixed, [9.0, 0.0]);
-        assert_eq!(every.mean, [5.0, 2.0]);
+        assert!((every.mean[0] - 5.0).abs() < 1e-15 && (every.mean[1] - 2.0).abs() < 1e-15);
         // The prefixed keys lie 1 from their mean (3, 3); values have lengths 5, 1 and 3.
         assert_eq!(
             (every.spread, every.value_norm, every.value_norm_ratio),
             (Some(1.0), Some(5.0), Some(2.5))
         );
-        let prefixed = KeyMeans::of(keys.view(), None, MeanOver::Prefixed).unwrap();
-        assert_eq!((prefixed.mean.as_slice(), prefixed.value_norm), (&[3.0, 3.0][..], None));
+        assert_eq!(over(MeanOver::Prefixed).mean, [3.0, 3.0]);
+    }
+
+    #[test]
+    fn the_mean_of_groups_gives_the_bare_template_half_the_weight() {
+        let memit = templates(&[&["{}"], &["a {}", "b {}"]], MeanOver::Every).unwrap();
+        assert_eq!((memit.templates.len(), memit.weights), (3, vec![0.5, 0.25, 0.25]));
+        let prefixed = templates(&[&["{}"], &["a {}", "b {}"]], MeanOver::Prefixed).unwrap();
+        assert_eq!(prefixed.weights, [0.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_list_without_the_bare_template_gets_it_with_no_weight() {
+        let without = templates(&[&["a {}", "b {}"]], MeanOver::Every).unwrap();
+        assert_eq!((without.templates[0].as_str(), without.prefixed()), ("{}", 2));
+        assert_eq!(without.weights, [0.0, 0.5, 0.5]);
     }
 
     #[test]
     fn one_template_alone_has_no_spread_and_no_prefixed_mean() {
         let bare = array![[1.0_f32, 2.0]];
-        let means = KeyMeans::of(bare.view(), Some(bare.view()), MeanOver::Every).unwrap();
+        let means =
+            KeyMeans::of(bare.view(), Some(bare.view()), &templates(&[&["{}"]], MeanOver::Every).unwrap());
         assert_eq!(means.mean, means.unprefixed);
         assert_eq!((means.spread, means.value_norm_ratio), (None, None));
-        assert_eq!(KeyMeans::of(bare.view(), None, MeanOver::Prefixed), Err(MeansError::NoPrefixed));
-        assert_eq!(KeyMeans::of(Array2::zeros((0, 2)).view(), None, MeanOver::Every), Err(MeansError::NoKey));
+        assert_eq!(templates(&[&["{}"]], MeanOver::Prefixed), Err(MeansError::NoPrefixed));
     }
 }

@@ -18,5 +18,5 @@ mod verdict;
 
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
 pub use fraction::{Fraction, PUBLISHED_CLAMP, fractions, of_adjusted};
-pub use means::{KeyMeans, MeanOver, MeansError};
+pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};

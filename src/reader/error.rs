@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ArrayError, DumpError, HeaderError, IndexError, MomentError};
+use super::{ArrayError, DatasetError, DumpError, HeaderError, IndexError, MomentError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -101,6 +101,9 @@ pub enum ReadError {
     /// Something that holds no dump of keys.
     #[error("{}: {cause}", Shown(.path))]
     Dump { path: PathBuf, cause: DumpError },
+    /// A file of cases, texts or templates is malformed as a whole.
+    #[error("{}: {cause}", Shown(.path))]
+    Dataset { path: PathBuf, cause: DatasetError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -144,6 +147,7 @@ impl ReadError {
             Self::Array { cause, .. } => cause.kind(),
             Self::Moment { .. } => "no-second-moment",
             Self::Dump { .. } => "no-dumped-keys",
+            Self::Dataset { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -174,6 +178,7 @@ impl ReadError {
             | Self::Array { path, .. }
             | Self::Moment { path, .. }
             | Self::Dump { path, .. }
+            | Self::Dataset { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
@@ -209,6 +214,9 @@ impl ReadError {
             }
             Self::Truncated { .. } | Self::Replaced { .. } | Self::Modified { .. } => {
                 "wait until nothing writes to the file, then run again"
+            }
+            Self::Dataset { cause: DatasetError::TemplateSlots { .. }, .. } => {
+                "a template is a text with {} where the prompt goes, such as \"The city was quiet. {}\""
             }
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {

@@ -1,5 +1,6 @@
-//! JSON objects as this program wants them: no duplicate keys, and no arrays in the place of objects.
+//! JSON as this program wants it: no duplicate keys, no arrays in the place of objects, and Python's bare `NaN` as null.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -61,5 +62,58 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
 
     fn visit_map<M: MapAccess<'de>>(self, entries: M) -> Result<Self::Value, M::Error> {
         T::deserialize(MapAccessDeserializer::new(entries)).map(Object)
+    }
+}
+
+/// Numbers that Python's `json` writes and the standard does not know.
+const BARE_NONFINITE: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+
+/// The text with every bare `NaN`, `Infinity` and `-Infinity` outside of strings replaced by `null`, at the same length.
+pub(super) fn without_bare_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
+    if !BARE_NONFINITE.iter().any(|word| json.windows(word.len()).any(|window| window == *word)) {
+        return Cow::Borrowed(json);
+    }
+    let mut cleaned = Vec::with_capacity(json.len());
+    let (mut rest, mut in_string) = (json, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        let word = BARE_NONFINITE.iter().find(|word| !in_string && rest.starts_with(word));
+        rest = match (word, byte, in_string) {
+            (Some(word), _, _) => {
+                cleaned.extend(b"null");
+                cleaned.resize(cleaned.len() + word.len().saturating_sub(4), b' ');
+                rest.get(word.len()..).unwrap_or_default()
+            }
+            (None, b'\\', true) => {
+                let escape = rest.len().min(2);
+                cleaned.extend(rest.get(..escape).unwrap_or_default());
+                rest.get(escape..).unwrap_or_default()
+            }
+            _ => {
+                in_string ^= byte == b'"';
+                cleaned.push(byte);
+                behind
+            }
+        };
+    }
+    Cow::Owned(cleaned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(json: &str) -> String {
+        String::from_utf8_lossy(&without_bare_nonfinite(json.as_bytes())).into_owned()
+    }
+
+    #[test]
+    fn bare_numbers_that_are_none_become_null_and_strings_stay() {
+        assert_eq!(
+            cleaned(r#"{"a": NaN, "b": -Infinity, "c": [Infinity]}"#),
+            r#"{"a": null, "b": null     , "c": [null    ]}"#
+        );
+        assert_eq!(cleaned(r#"["NaN", "\"NaN", "\\", NaN]"#), r#"["NaN", "\"NaN", "\\", null]"#);
+        assert_eq!(cleaned("\"NaN"), "\"NaN", "a string that does not end");
+        assert_eq!(cleaned("\"NaN\\"), "\"NaN\\");
     }
 }

@@ -8,6 +8,9 @@ use super::ReadError;
 /// How many leading bytes [`other_format`] looks at.
 pub(super) const SNIFFED_BYTES: usize = 64;
 
+/// First bytes of the text that Git LFS leaves in the place of a file.
+pub(super) const LFS_POINTER: &[u8] = b"version https://git-lfs";
+
 /// First bytes of formats that people hand to a tool for checkpoints.
 const MAGIC: [(&[u8], &str); 7] = [
     (b"GGUF", "a GGUF file"),
@@ -34,7 +37,7 @@ pub(super) fn other_format(path: &Path, first_bytes: &[u8]) -> Option<ReadError>
         return None;
     }
     let path = path.to_owned();
-    if first_bytes.starts_with(b"version https://git-lfs") {
+    if first_bytes.starts_with(LFS_POINTER) {
         return Some(ReadError::LfsPointer { path });
     }
     if matches!(first_bytes, [0x80, 2..=5, ..]) {

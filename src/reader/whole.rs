@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::sniff::LFS_POINTER;
 use super::{ReadError, SourceFile};
 
 /// All bytes of a file of at most `cap` bytes.
@@ -17,6 +18,9 @@ pub fn read_whole(path: &Path, cap: u64) -> Result<Vec<u8>, ReadError> {
     }
     let bytes = file.leading(cap)?;
     file.verify_unchanged()?;
+    if bytes.starts_with(LFS_POINTER) {
+        return Err(ReadError::LfsPointer { path: path.to_owned() });
+    }
     Ok(bytes)
 }
 
@@ -69,6 +73,14 @@ mod tests {
         let read = |cap| read_stream(&mut &b"12345"[..], Path::new("-"), cap);
         assert_eq!(read(5).unwrap(), b"12345");
         assert_eq!(read(4).unwrap_err().kind(), "too-long");
+    }
+
+    #[test]
+    fn the_stand_in_of_git_lfs_is_told_from_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n").unwrap();
+        assert_eq!(read_whole(&path, 1000).unwrap_err().kind(), "lfs-pointer");
     }
 
     #[test]
