@@ -18,8 +18,8 @@ use ndarray::ArrayView1;
 use super::{Adjustment, AdjustmentError, KeyMeans};
 use crate::tensor::Matrix;
 
-/// ‖v* − v‖ / ‖v‖ that the optimisation of v* is clamped to in published configurations (3 for GPT-2 medium).
-pub const PUBLISHED_CLAMP: f64 = 4.0;
+
+
 
 /// The numbers of one case. Those that rest on something which was not there are `None`.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,19 +4,29 @@
 //!
 //! ```text
 //! step                                                        file
+//! where published configurations edit a model                 published
 //! C from a stored sum, C⁻¹ k̄ with condition and residual      adjustment
 //! k̄ and kᵘ of one case from its rows of keys                  means
 //! numerator, denominator and what goes with them              fraction
 //! safe, at risk or collapse, with reasons                     verdict, calibration
+//! thousands of cases through a model, or out of a dump        scan, outcome
 //! ```
 
 mod adjustment;
 mod calibration;
 mod fraction;
 mod means;
+mod outcome;
+mod published;
+mod scan;
 mod verdict;
 
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
-pub use fraction::{Fraction, PUBLISHED_CLAMP, fractions, of_adjusted};
+pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
+pub use outcome::{
+    CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary,
+};
+pub use published::{published_clamp, published_layer};
+pub use scan::{ScanError, ScanPlan, scan, scan_dump};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};
