@@ -18,9 +18,6 @@ use ndarray::ArrayView1;
 use super::{Adjustment, AdjustmentError, KeyMeans};
 use crate::tensor::Matrix;
 
-
-
-
 /// The numbers of one case. Those that rest on something which was not there are `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fraction {

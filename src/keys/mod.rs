@@ -5,6 +5,7 @@
 //! ```text
 //! step                                                        file
 //! where published configurations edit a model                 published
+//! the second moment of keys over many texts                  moments
 //! C from a stored sum, C⁻¹ k̄ with condition and residual      adjustment
 //! k̄ and kᵘ of one case from its rows of keys                  means
 //! numerator, denominator and what goes with them              fraction
@@ -16,6 +17,7 @@ mod adjustment;
 mod calibration;
 mod fraction;
 mod means;
+mod moments;
 mod outcome;
 mod published;
 mod scan;
@@ -24,9 +26,8 @@ mod verdict;
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
-pub use outcome::{
-    CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary,
-};
+pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
+pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};

@@ -119,7 +119,11 @@ fn prepare<'a>(
     })
 }
 
-fn place_all<'a>(model: &Model, case: &'a Case, templates: &WeightedTemplates) -> Result<Prepared<'a>, String> {
+fn place_all<'a>(
+    model: &Model,
+    case: &'a Case,
+    templates: &WeightedTemplates,
+) -> Result<Prepared<'a>, String> {
     let tokenizer = model.tokenizer().map_err(|error| error.to_string())?;
     let prompt = slot(&case.prompt, &case.subject).map_err(|refused| refused.to_string())?;
     let (mut rows, mut positions, mut fact) = (Vec::new(), Vec::new(), None);
@@ -142,8 +146,7 @@ fn place_all<'a>(model: &Model, case: &'a Case, templates: &WeightedTemplates) -
 fn fits(model: &Model, placed: &PlacedPrompt, template: usize) -> Result<(), String> {
     match model.config().context_length {
         Some(context) if placed.tokens.len() > context => {
-            let behind =
-                if template == 0 { String::new() } else { format!(" behind template {template}") };
+            let behind = if template == 0 { String::new() } else { format!(" behind template {template}") };
             Err(format!(
                 "the prompt has {} tokens{behind}, the context of the model holds {context}",
                 placed.tokens.len()
@@ -182,9 +185,8 @@ fn diagnose(
     let captured = model.capture(&rows, At::One(&positions), &taps, &[])?;
     let [keys, values] = captured.as_slice() else { return Ok(Vec::new()) };
     let templates = plan.templates.templates().len();
-    let own = |array: &Array2<f32>, at: usize| {
-        array.slice(s![at * templates..(at + 1) * templates, ..]).to_owned()
-    };
+    let own =
+        |array: &Array2<f32>, at: usize| array.slice(s![at * templates..(at + 1) * templates, ..]).to_owned();
     let means: Vec<KeyMeans> = (0..cases.len())
         .map(|at| KeyMeans::of(own(keys, at).view(), Some(own(values, at).view()), plan.templates))
         .collect();
@@ -233,7 +235,11 @@ pub fn scan_dump(
     Ok(found)
 }
 
-fn dumped(keys: DumpedKeys, adjustment: Option<&Adjustment>, clamp: f64) -> Result<CaseOutcome, AdjustmentError> {
+fn dumped(
+    keys: DumpedKeys,
+    adjustment: Option<&Adjustment>,
+    clamp: f64,
+) -> Result<CaseOutcome, AdjustmentError> {
     let DumpedKeys { number, mean, adjusted, unprefixed } = keys;
     let consistent = mean == unprefixed;
     let given = adjusted.filter(|adjusted| *adjusted != mean);

@@ -14,6 +14,7 @@ pub struct Checkpoint {
     path: PathBuf,
     files: Vec<SourceFile>,
     tensors: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl Checkpoint {
@@ -26,16 +27,21 @@ impl Checkpoint {
     /// # Errors
     /// [`ReadError`], one variant a cause, naming the file.
     pub fn open(path: &Path, limits: &Limits, io: IoMode) -> Result<Self, ReadError> {
-        let (files, tensors) = match locate(path)? {
+        let (files, tensors, metadata) = match locate(path)? {
             Location::File(file) => open_single(&file, limits, io)?,
             Location::Index(index) => open_sharded(&index, limits, io)?,
         };
-        Ok(Self { path: path.to_owned(), files, tensors })
+        Ok(Self { path: path.to_owned(), files, tensors, metadata })
     }
 
     /// The files that hold tensors of this checkpoint, by name.
     pub fn files(&self) -> &[SourceFile] {
         &self.files
+    }
+
+    /// The free text under `__metadata__` of a single file; nothing for a sharded checkpoint.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
 }
 
@@ -108,13 +114,13 @@ impl Source for Checkpoint {
     }
 }
 
-type Opened = (Vec<SourceFile>, BTreeMap<String, Entry>);
+type Opened = (Vec<SourceFile>, BTreeMap<String, Entry>, BTreeMap<String, String>);
 
 fn open_single(path: &Path, limits: &Limits, io: IoMode) -> Result<Opened, ReadError> {
     let mut file = SourceFile::open(path)?;
     let header = file.header(limits)?;
     file.map(io)?;
-    Ok((vec![file], header.tensors))
+    Ok((vec![file], header.tensors, header.metadata))
 }
 
 fn open_sharded(path: &Path, limits: &Limits, io: IoMode) -> Result<Opened, ReadError> {
@@ -144,7 +150,7 @@ fn open_sharded(path: &Path, limits: &Limits, io: IoMode) -> Result<Opened, Read
         file.map(io)?;
         files.push(file);
     }
-    Ok((files, tensors))
+    Ok((files, tensors, BTreeMap::new()))
 }
 
 fn read_index(path: &Path, limits: &Limits) -> Result<Index, ReadError> {

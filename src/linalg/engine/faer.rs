@@ -9,8 +9,9 @@ use ::faer::linalg::cholesky::llt::factor::{
     LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
 use ::faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
+use ::faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use ::faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
-use ::faer::{Mat, MatMut, MatRef, Par, Spec};
+use ::faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::ShapeBuilder as _;
 
 use super::{EngineError, Svd};
@@ -86,6 +87,41 @@ impl Factor {
         let mut memory = MemBuffer::new(solve_in_place_scratch::<f64>(self.0.nrows(), rhs.ncols(), par));
         solve_in_place(self.0.as_ref(), solution.as_mut(), par, MemStack::new(&mut memory));
         Ok(to_ndarray(solution.as_ref()))
+    }
+}
+
+/// Row-major below the diagonal is column-major above it, and the product is symmetric: nothing is copied.
+pub(super) fn add_gram(sum: &mut Matrix, rows: &Matrix) {
+    let (order, par) = (sum.nrows(), parallelism(sum.len()));
+    if rows.is_empty() {
+        return;
+    }
+    let rows = rows.as_standard_layout();
+    let Some(slice) = rows.as_slice() else { return };
+    let by_rows = MatRef::from_row_major_slice(slice, rows.nrows(), order);
+    let add = |target: MatMut<'_, f64>, part| {
+        matmul(
+            target,
+            part,
+            Accum::Add,
+            by_rows.transpose(),
+            BlockStructure::Rectangular,
+            by_rows,
+            BlockStructure::Rectangular,
+            1.0,
+            par,
+        );
+    };
+    match sum.as_slice_mut() {
+        Some(slice) => {
+            let target = MatMut::from_column_major_slice_mut(slice, order, order);
+            add(target, BlockStructure::TriangularUpper);
+        }
+        None => {
+            let mut target = from_ndarray(sum);
+            add(target.as_mut(), BlockStructure::TriangularLower);
+            sum.assign(&to_ndarray(target.as_ref()));
+        }
     }
 }
 

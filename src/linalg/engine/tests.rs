@@ -190,3 +190,51 @@ fn both_engines_solve_and_refuse_alike() {
     let pivots = (faer::Factor::new(&a).err(), lapack::Factor::new(&a).err());
     assert_eq!(pivots, (Some(EngineError::NotPositiveDefinite { pivot: 30 }), pivots.0));
 }
+
+#[test]
+fn a_gram_update_is_the_plain_triple_loop_below_the_diagonal_and_nothing_above() {
+    // 700 is beyond what one thread does alone, 3 and 1 are smaller than any block.
+    for (k, n) in [(5, 3), (1, 1), (33, 67), (20, 700)] {
+        let (rows, before) = (random(k, n, 3), random(n, n, 4));
+        let mut sum = before.clone();
+        add_gram(&mut sum, &rows).unwrap();
+        for ((i, j), &found) in sum.indexed_iter() {
+            let terms = || (0..k).map(|r| rows[(r, i)] * rows[(r, j)]);
+            let bound = (k + 1) as f64 * f64::EPSILON / 2.0
+                * (terms().map(f64::abs).sum::<f64>() + before[(i, j)].abs());
+            let expected = before[(i, j)] + if j <= i { terms().sum() } else { 0.0 };
+            assert!((found - expected).abs() <= bound, "{k} × {n} at ({i}, {j}): {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_gram_update_has_the_same_bits_for_any_number_of_threads() {
+    let rows = random(300, 700, 9);
+    let bits = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut sum = Matrix::zeros((700, 700));
+            add_gram(&mut sum, &rows).unwrap();
+            sum.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    let one = bits(1);
+    assert!(bits(2) == one && bits(5) == one);
+}
+
+#[test]
+fn a_gram_update_refuses_what_does_not_fit_and_takes_any_layout() {
+    let mut sum = Matrix::zeros((2, 2));
+    let refused = add_gram(&mut sum, &Matrix::zeros((4, 3)));
+    assert_eq!(refused, Err(EngineError::ShapeMismatch { rows: 4, cols: 3, order: 2 }));
+    assert!(add_gram(&mut Matrix::zeros((2, 3)), &Matrix::zeros((4, 3))).is_err());
+    add_gram(&mut sum, &Matrix::zeros((0, 2))).unwrap();
+    add_gram(&mut sum, &array![[1.0, 2.0], [3.0, 4.0]].reversed_axes()).unwrap();
+    assert_eq!(sum, array![[5.0, 0.0], [11.0, 25.0]]);
+    mirror_lower(&mut sum);
+    assert_eq!(sum, array![[5.0, 11.0], [11.0, 25.0]]);
+    let mut turned = Matrix::zeros((2, 2)).reversed_axes();
+    add_gram(&mut turned, &array![[1.0, 3.0], [2.0, 4.0]]).unwrap();
+    assert_eq!(turned, array![[5.0, 0.0], [11.0, 25.0]]);
+}
