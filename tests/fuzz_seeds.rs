@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Cursor, Write as _};
 use std::path::Path;
 
 use crate::corpus::{disputed, entry, file, well_formed};
@@ -17,7 +18,7 @@ fn seeds() -> BTreeMap<String, Vec<u8>> {
         .into_iter()
         .chain(disputed().into_iter().map(|(name, _, bytes)| (name.to_owned(), bytes)));
     let headers = headers.map(|(name, bytes)| (format!("header/{}", slug(&name)), bytes));
-    let all = headers.chain(indices()).chain(pairs()).chain(datasets());
+    let all = headers.chain(indices()).chain(pairs()).chain(arrays()).chain(datasets());
     all.filter(|(_, bytes)| bytes.len() <= LONGEST).collect()
 }
 
@@ -35,6 +36,34 @@ fn indices() -> impl Iterator<Item = (String, Vec<u8>)> {
     ]
     .into_iter()
     .map(|(name, json)| (format!("index/{name}"), json.as_bytes().to_vec()))
+}
+
+/// Inputs of the target `arrays`: one array by rows and by columns, and archives of them, packed and not.
+fn arrays() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let npy = |order: &str, descr: &str, shape: &str, data: &[u8]| {
+        let header = format!("{{'descr':'{descr}','fortran_order':{order},'shape':{shape}}}\n");
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    };
+    let sum = npy("False", "<f4", "(1,1)", &[0, 0, 0x80, 0x3f]);
+    let archive = |method| {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(method)
+            .last_modified_time(zip::DateTime::default());
+        writer.start_file("a.npy", options).unwrap();
+        writer.write_all(&sum).unwrap();
+        writer.finish().unwrap().into_inner()
+    };
+    [
+        ("by-rows", npy("False", "<f4", "(2,1)", &[0; 8])),
+        ("by-columns", npy("True", "<f2", "(2,2)", &[0; 8])),
+        ("scalar", npy("False", "<i8", "()", &[7, 0, 0, 0, 0, 0, 0, 0])),
+        ("stored", archive(zip::CompressionMethod::Stored)),
+        ("packed", archive(zip::CompressionMethod::Deflated)),
+    ]
+    .into_iter()
+    .map(|(name, bytes)| (format!("arrays/{name}"), bytes))
 }
 
 fn datasets() -> impl Iterator<Item = (String, Vec<u8>)> {

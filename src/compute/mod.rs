@@ -6,6 +6,6 @@
 pub use crate::linalg::engine::{Cholesky, EngineError, Svd, add_gram, mirror_lower, thin_svd};
 pub use crate::linalg::{
     Boundaries, CHUNK, ChangeSpectrum, ChunkPair, ChunkStats, Largest, Scratch, SpectrumOptions,
-    StoredMatrix, Totals, difference, key_lower_edge, key_of, largest_of, pair_stats, spectral_norm,
-    spectrum_of_change,
+    StoredMatrix, Totals, condition_number, difference, key_lower_edge, key_of, largest_of, pair_stats,
+    spectral_norm, spectrum_of_change,
 };

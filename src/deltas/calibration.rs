@@ -7,7 +7,7 @@
 //! have 3 to 20, and the norm of the matrix itself was not published with them.
 
 use super::Calibration;
-use super::wording::counted;
+use crate::tensor::counted;
 
 /// ‖Δ‖/‖W‖ from which an update is larger than every healthy single edit seen (4.8).
 pub(super) const SUSPECT_RELATIVE: f64 = 5.0;
@@ -56,8 +56,8 @@ mod tests {
     use super::super::{Level, verdict};
     use std::slice;
 
-    use super::super::wording::figure;
     use super::*;
+    use crate::tensor::figure;
 
     use serde_json::Value;
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::wording::{counted, figure, listed, percent};
 use super::{SignatureKind, Spectrum, TensorDelta};
 use crate::model::MatrixKind;
-use crate::tensor::Printable;
+use crate::tensor::{Printable, counted, figure, listed, percent};
 
 /// Layers in a row that an editor of the MEMIT family writes to at most: published settings use 5 or 6.
 const MEMIT_LAYERS: usize = 8;

@@ -1,9 +1,9 @@
 //! Signs that two checkpoints are not one model and its edit: strange values, or tensors of one side only.
 
 use super::verdict::{Finding, judged};
-use super::wording::{counted, listed, percent};
 use super::{Level, Status, Summary, TensorDelta};
 use crate::model::MatrixKind;
+use crate::tensor::{counted, listed, percent};
 
 /// |cosine| below which a matrix has nothing to do with the one before. Judgement: unrelated matrices of a
 /// million elements stay below 0.01, a fine-tuned one above 0.9.

@@ -46,7 +46,6 @@ mod spectra;
 mod trace;
 mod verdict;
 mod windows;
-mod wording;
 
 pub use compare::{DeltasError, Plan, SpectrumPlan, compare};
 pub use histogram::{Bucket, Histogram, histogram};

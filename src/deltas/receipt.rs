@@ -14,9 +14,8 @@
 
 use std::borrow::Cow;
 
-use super::wording::{counted, listed};
 use super::{Expectation, NamePattern, SpectrumOutcome, Status, Summary, TensorDelta};
-use crate::tensor::Printable;
+use crate::tensor::{Printable, counted, listed};
 
 /// Names that are offered where a pattern matches none.
 const HINTS: usize = 3;

@@ -5,10 +5,9 @@
 
 use super::low_rank::{Low, layers_of, low_rank};
 use super::trace::{Trace, trace_of, within_rounding};
-use super::wording::{counted, figure, listed, percent};
 use super::{Signature, SignatureKind, SpectrumOutcome, Status, TensorDelta};
 use crate::model::MatrixKind;
-use crate::tensor::Printable;
+use crate::tensor::{Printable, counted, figure, listed, percent};
 
 /// Changed matrices by their trace.
 #[derive(Default)]

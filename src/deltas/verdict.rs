@@ -8,10 +8,9 @@ use super::calibration::{
     COLLAPSED_RELATIVE, COLLAPSED_SPECTRAL, SUSPECT_RELATIVE, SUSPECT_SPECTRAL, basis, no_threshold,
 };
 use super::mismatch::{structure, unrelated};
-use super::wording::{counted, figure, listed};
 use super::{Change, Level, SpectrumOutcome, Status, Summary, TensorDelta, Verdict};
 use crate::model::MatrixKind;
-use crate::tensor::Printable;
+use crate::tensor::{Printable, counted, figure, listed};
 
 /// One thing that was noticed: the level it speaks for, and why.
 pub(super) struct Finding {

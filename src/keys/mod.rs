@@ -1,8 +1,34 @@
 //! The keys and values of a layer: context templates, capture, second moment, the fraction that ROME divides by.
 //!
 //! Invariant: no edit is made, no file is opened.
+//!
+//! ```text
+//! step                                                        file
+//! where published configurations edit a model                 published
+//! the second moment of keys over many texts                  moments
+//! C from a stored sum, C⁻¹ k̄ with condition and residual      adjustment
+//! k̄ and kᵘ of one case from its rows of keys                  means
+//! numerator, denominator and what goes with them              fraction
+//! safe, at risk or collapse, with reasons                     verdict, calibration
+//! thousands of cases through a model, or out of a dump        scan, outcome
+//! ```
 
+mod adjustment;
+mod calibration;
 pub mod first_token;
+mod fraction;
+mod means;
 mod moments;
+mod outcome;
+mod published;
+mod scan;
+mod verdict;
 
+pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
+pub use fraction::{Fraction, fractions, of_adjusted};
+pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
+pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
+pub use published::{published_clamp, published_layer};
+pub use scan::{ScanError, ScanPlan, scan, scan_dump};
+pub use verdict::{Calibration, Level, Setting, Verdict, verdict};

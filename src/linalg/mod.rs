@@ -7,6 +7,7 @@ pub mod engine;
 
 mod basis;
 mod change;
+mod condition;
 mod lanczos;
 mod operator;
 mod pair_stats;
@@ -16,6 +17,7 @@ mod spectrum;
 mod stored;
 
 pub use change::{ChangeSpectrum, spectrum_of_change};
+pub use condition::condition_number;
 pub use operator::RowSource;
 pub use pair_stats::{
     Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Largest, Scratch, SimdLevel, Totals, key_lower_edge,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{DatasetError, HeaderError, IndexError};
+use super::{ArrayError, DatasetError, DumpError, HeaderError, IndexError, MomentError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -30,7 +30,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// File names inside a message: the first ten.
-struct Listing<'a>(&'a [String]);
+pub(super) struct Listing<'a>(pub &'a [String]);
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,6 +92,15 @@ pub enum ReadError {
     /// The index of a sharded checkpoint is malformed.
     #[error("{}: {cause}", Shown(.path))]
     Index { path: PathBuf, cause: IndexError },
+    /// An array cannot be had from a file of arrays.
+    #[error("{}: {cause}", Shown(.path))]
+    Array { path: PathBuf, cause: ArrayError },
+    /// A file of arrays that holds no second moment, or not the one that is wanted.
+    #[error("{}: {cause}", Shown(.path))]
+    Moment { path: PathBuf, cause: MomentError },
+    /// Something that holds no dump of keys.
+    #[error("{}: {cause}", Shown(.path))]
+    Dump { path: PathBuf, cause: DumpError },
     /// A file of cases, texts or templates is malformed as a whole.
     #[error("{}: {cause}", Shown(.path))]
     Dataset { path: PathBuf, cause: DatasetError },
@@ -135,6 +144,9 @@ impl ReadError {
             Self::NoRevision { .. } => "no-revision",
             Self::Header { cause, .. } => cause.kind(),
             Self::Index { cause, .. } => cause.kind(),
+            Self::Array { cause, .. } => cause.kind(),
+            Self::Moment { .. } => "no-second-moment",
+            Self::Dump { .. } => "no-dumped-keys",
             Self::Dataset { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
@@ -163,6 +175,9 @@ impl ReadError {
             | Self::NoRevision { path, .. }
             | Self::Header { path, .. }
             | Self::Index { path, .. }
+            | Self::Array { path, .. }
+            | Self::Moment { path, .. }
+            | Self::Dump { path, .. }
             | Self::Dataset { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }

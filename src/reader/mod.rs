@@ -11,15 +11,19 @@
 //! a refused header         another format's first bytes, named as such             sniff
 //! an index                 tensor → shard; the index says which shard is read      index
 //! the bytes                mapped on local disks, read elsewhere                   mapping
-//! records                  cases, texts and templates; a bad one is a row             records, cases, texts, contexts
-//! a file read whole        a cap before anything is allocated; `-` is stdin          whole
+//! records                  cases, texts and templates; a bad one is a row           records, cases, texts, contexts
+//! a file read whole        a cap before anything is allocated; `-` is stdin        whole
+//! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
+//! what arrays hold         second moments in two layouts, keys that were dumped    second_moment, dumped_keys
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
 
+mod arrays;
 mod cases;
 mod checkpoint;
 mod contexts;
+mod dumped_keys;
 mod error;
 mod fault_guard;
 mod hash;
@@ -31,15 +35,19 @@ mod json;
 mod limits;
 mod location;
 mod mapping;
+mod npy;
 mod records;
+mod second_moment;
 mod sniff;
 mod source;
 mod texts;
 mod whole;
 
+pub use arrays::{ArrayError, ArrayFile};
 pub use cases::{Case, Neighbor, parse_cases, read_cases};
 pub use checkpoint::Checkpoint;
 pub use contexts::{ContextTemplates, parse_contexts, read_contexts};
+pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
 pub use error::ReadError;
 pub use hash::{sha256, sha256_of};
 pub use header::{Header, parse_header};
@@ -48,7 +56,9 @@ pub use index::{Index, IndexError, parse_index};
 pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;
+pub use npy::{NpyError, parse_npy};
 pub use records::{BadRecord, DatasetError};
+pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
 pub use texts::{Text, parse_texts, read_texts};
 pub use whole::{read_input, read_whole};

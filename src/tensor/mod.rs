@@ -11,12 +11,14 @@ mod dtype;
 mod name;
 mod shape;
 mod source;
+mod wording;
 
 pub use decode::{decode, f8_e4m3_to_f32, f8_e5m2_to_f32, rounding_step};
 pub use dtype::{Dtype, NumberKind, UnknownDtype};
 pub use name::Printable;
 pub use shape::Shape;
 pub use source::{Entry, Source};
+pub use wording::{counted, figure, listed, percent};
 
 /// A matrix of f64 in ndarray's row-major layout: what every solve and every factorisation works on.
 pub type Matrix = ndarray::Array2<f64>;

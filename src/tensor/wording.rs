@@ -1,12 +1,12 @@
-//! How numbers and names stand in the sentences of this room.
+//! How numbers, counts and lists of names stand in the sentences of every room.
 
-use crate::tensor::Printable;
+use super::Printable;
 
 /// Names that a sentence lists before it only counts.
 const NAMED: usize = 3;
 
 /// A number with three digits that count: `188`, `1.50`, `0.0123`, `4.2e-7`.
-pub(super) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() || size == 0.0 => format!("{value}"),
         size if size >= 1e6 => format!("{value:.2e}"),
@@ -20,17 +20,17 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// A share between 0 and 1 as a percentage.
-pub(super) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{} %", figure(100.0 * share))
 }
 
 /// `1 matrix`, `3 matrices`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The first names, and how many more there are. Safe to print whatever the names hold.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let first: Vec<String> = names.by_ref().take(NAMED).map(|name| Printable(name).to_string()).collect();
     match names.count() {
