@@ -2,7 +2,11 @@
 //!
 //! Invariant: no edit is made, no file is opened.
 
+mod contexts;
 pub mod first_token;
 mod moments;
+mod screen;
 
+pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
+pub use screen::{ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
