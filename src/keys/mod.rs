@@ -15,6 +15,7 @@
 
 mod adjustment;
 mod calibration;
+mod contexts;
 pub mod first_token;
 mod fraction;
 mod means;
@@ -22,13 +23,16 @@ mod moments;
 mod outcome;
 mod published;
 mod scan;
+mod screen;
 mod verdict;
 
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
+pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
 pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
+pub use screen::{ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};
