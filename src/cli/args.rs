@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::measure_args::{MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
 
@@ -103,6 +104,8 @@ pub(super) struct Global {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Deltas(DeltasArgs),
+    Perplexity(PerplexityArgs),
+    Moments(MomentsArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

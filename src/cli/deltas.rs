@@ -54,24 +54,12 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
 }
 
 fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
-    Checkpoint::open(path, &settings.limits, settings.io).map_err(unreadable)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unreadable(error: ReadError) -> Failure {
-    let mut failure = Failure::new(error.kind(), format!("cannot read {error}"));
-    if let Some(path) = error.path() {
-        failure = failure.at(path);
-    }
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Checkpoint::open(path, &settings.limits, settings.io).map_err(Failure::from)
 }
 
 fn incomparable(error: DeltasError<ReadError>) -> Failure {
     match error {
-        DeltasError::Read(error) => unreadable(error),
+        DeltasError::Read(error) => error.into(),
         DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),
         DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
         DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),
@@ -101,7 +89,7 @@ fn plan(args: &DeltasArgs) -> Plan {
 /// Name and SHA-256 of each file.
 fn hashes(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Failure> {
     let hashes = checkpoint.files().par_iter().map(|file| Ok((file.name(), sha256(file)?)));
-    hashes.collect::<Result<_, _>>().map_err(unreadable)
+    hashes.collect::<Result<_, ReadError>>().map_err(Failure::from)
 }
 
 /// The checks that were asked for and do not hold, each in a sentence.

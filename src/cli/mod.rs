@@ -19,10 +19,15 @@ mod deltas;
 mod doctor;
 pub mod exit;
 mod failure;
+mod measure_args;
+mod moments;
 mod output;
+mod perplexity;
 mod progress;
+mod refusals;
 mod run;
 mod settings;
+mod texts;
 
 pub use failure::{Failure, Teller};
 pub use run::{Invocation, parse, run};

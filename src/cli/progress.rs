@@ -7,9 +7,20 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::deltas::Progress;
-use crate::report::bytes;
+use crate::report::{bytes, count};
 
-const BAR: &str = "{msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+const BYTES: &str =
+    "{msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+const THINGS: &str = "{msg} {bar:30} {human_pos} of {human_len}{prefix}, {eta} left";
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Bytes read.
+    Bytes,
+    /// Texts, layers and the like.
+    Things(&'static str),
+}
 
 /// In which way progress is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +42,41 @@ pub(super) enum Narrator {
 }
 
 /// The stage that is told in lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stage {
+    unit: Unit,
     name: String,
+    /// What else is to be said.
+    note: String,
     total: u64,
     done: u64,
     tenths_told: u64,
 }
 
 impl Narrator {
-    pub(super) fn new(voice: Voice) -> Self {
+    pub(super) fn new(voice: Voice, unit: Unit) -> Self {
         match voice {
             Voice::Silent => Self::Silent,
             Voice::Bar => {
+                let template = if unit == Unit::Bytes { BYTES } else { THINGS };
                 let style =
-                    ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+                    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
                 Self::Bar(ProgressBar::new(0).with_style(style))
             }
-            Voice::Lines => Self::Lines(Mutex::default()),
+            Voice::Lines => Self::Lines(Mutex::new(Stage::new(unit))),
+        }
+    }
+
+    /// Says something beside the count, such as a speed.
+    pub(super) fn note(&self, note: impl FnOnce() -> String) {
+        match self {
+            Self::Silent => {}
+            Self::Bar(bar) => bar.set_prefix(format!(", {}", note())),
+            Self::Lines(lines) => {
+                if let Ok(mut stage) = lines.lock() {
+                    stage.note = format!(", {}", note());
+                }
+            }
         }
     }
 }
@@ -66,7 +94,8 @@ impl Progress for Narrator {
             }
             Self::Lines(lines) => {
                 if let Ok(mut current) = lines.lock() {
-                    *current = Stage { name: stage.to_owned(), total: total_bytes, ..Stage::default() };
+                    *current =
+                        Stage { name: stage.to_owned(), total: total_bytes, ..Stage::new(current.unit) };
                 }
             }
         }
@@ -93,6 +122,10 @@ impl Progress for Narrator {
 }
 
 impl Stage {
+    const fn new(unit: Unit) -> Self {
+        Self { unit, name: String::new(), note: String::new(), total: 0, done: 0, tenths_told: 0 }
+    }
+
     /// Counts, and gives the line of a tenth that was passed.
     fn advance(&mut self, n: u64) -> Option<String> {
         self.done = self.done.saturating_add(n);
@@ -101,7 +134,11 @@ impl Stage {
             return None;
         }
         self.tenths_told = tenths;
-        Some(format!("{}: {}% of {}", self.name, tenths * 10, bytes(self.total)))
+        let total = match self.unit {
+            Unit::Bytes => bytes(self.total),
+            Unit::Things(name) => format!("{} {name}", count(self.total)),
+        };
+        Some(format!("{}: {}% of {total}{}", self.name, tenths * 10, self.note))
     }
 }
 
@@ -111,11 +148,15 @@ mod tests {
 
     #[test]
     fn a_log_gets_a_line_for_each_tenth_and_no_more() {
-        let mut stage = Stage { name: "comparing".into(), total: 2048, ..Stage::default() };
+        let mut stage = Stage { name: "comparing".into(), total: 2048, ..Stage::new(Unit::Bytes) };
         let lines: Vec<String> = (0..2048).filter_map(|_| stage.advance(1)).collect();
         assert_eq!(lines.len(), 10);
         assert_eq!(lines.first().map(String::as_str), Some("comparing: 10% of 2.0 KiB"));
         assert_eq!(lines.last().map(String::as_str), Some("comparing: 100% of 2.0 KiB"));
-        assert_eq!(Stage::default().advance(1), None);
+        assert_eq!(Stage::new(Unit::Bytes).advance(1), None);
+        let note = ", 9 tokens/s".to_owned();
+        let mut texts =
+            Stage { name: "scoring".into(), note, total: 10, ..Stage::new(Unit::Things("texts")) };
+        assert_eq!(texts.advance(5).as_deref(), Some("scoring: 50% of 10 texts, 9 tokens/s"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::args::{Device, Global, Io, When};
 use super::failure::Failure;
-use super::progress::{Narrator, Voice};
+use super::progress::{Narrator, Unit, Voice};
 use crate::gpu;
 use crate::reader::{IoMode, Limits};
 use crate::report::{Format, Page, Paint};
@@ -83,14 +83,25 @@ impl Settings {
         Page { width: width.map_or(PAGE_WIDTH, usize::from), paint: Paint { colour }, top }
     }
 
-    /// Who tells how far the work is.
+    /// Who tells how many bytes are read.
     pub(super) fn narrator(&self) -> Narrator {
+        self.counter(Unit::Bytes)
+    }
+
+    /// Who tells how far the work is.
+    pub(super) fn counter(&self, unit: Unit) -> Narrator {
         let terminal = io::stderr().is_terminal();
-        Narrator::new(match self.progress {
+        let voice = match self.progress {
             When::Auto | When::Always if terminal && !self.quiet => Voice::Bar,
             When::Always if !self.quiet => Voice::Lines,
             When::Auto | When::Always | When::Never => Voice::Silent,
-        })
+        };
+        Narrator::new(voice, unit)
+    }
+
+    /// The format of a report that goes to stdout because `--output` names another file.
+    pub(super) fn format_beside_output(&self, available: &[Format]) -> Result<Format, Failure> {
+        Self { output: None, ..self.clone() }.format(available)
     }
 
     /// Refuses `--device cuda` for a command that has no kernel, with the reason that comes first: no device at all.

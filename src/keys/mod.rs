@@ -4,8 +4,11 @@
 //!
 //! ```text
 //! step                                                        file
+//! which subjects stand where a key is unlike all others       screen
+//! first tokens against later ones                             first_token
 //! where published configurations edit a model                 published
-//! the second moment of keys over many texts                  moments
+//! texts that ROME puts before a prompt                        contexts
+//! the second moment of keys over many texts                   moments
 //! C from a stored sum, C⁻¹ k̄ with condition and residual      adjustment
 //! k̄ and kᵘ of one case from its rows of keys                  means
 //! numerator, denominator and what goes with them              fraction
@@ -15,19 +18,24 @@
 
 mod adjustment;
 mod calibration;
+mod contexts;
+pub mod first_token;
 mod fraction;
 mod means;
 mod moments;
 mod outcome;
 mod published;
 mod scan;
+mod screen;
 mod verdict;
 
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
+pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
 pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
+pub use screen::{ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};

@@ -17,4 +17,4 @@ pub use error::ModelError;
 pub use names::{KNOWN_PREFIXES, MatrixKind, Orientation, Role, role_of};
 pub use run::Model;
 pub use subject::{PlacedPrompt, Refused, place, slot};
-pub use tokenizer::{Tokenizer, TokenizerError};
+pub use tokenizer::{Tokenizer, TokenizerError, compatibility_decomposed};

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tokenizers::Encoding;
+use tokenizers::{Encoding, NormalizedString};
 
 use super::ModelError;
 use crate::reader::{ReadError, model_folder, read_whole, sha256_of};
@@ -185,6 +185,13 @@ impl Tokenizer {
     pub(super) fn ordinary(&self, tokens: usize) -> Range<usize> {
         self.leading.len()..tokens.saturating_sub(self.trailing)
     }
+}
+
+/// A text in Unicode's normalisation form KD, to which published code brings the texts that a model writes.
+pub fn compatibility_decomposed(text: &str) -> String {
+    let mut normalized = NormalizedString::from(text);
+    normalized.nfkd();
+    normalized.get().to_owned()
 }
 
 /// As much of `tokenizer_config.json` as matters here.

@@ -47,7 +47,7 @@ pub(super) fn write(report: &PerplexityReport<'_>, out: &mut dyn Write) -> io::R
     let rows: Vec<Row<'_>> = models.chain(report.baseline.map(|model| ("baseline", model, None))).collect();
     let mut file = csv::Writer::from_writer(out);
     if report.per_text {
-        texts(&rows, &mut file).map_err(as_io)?;
+        texts(&rows, report.indices, &mut file).map_err(as_io)?;
     } else {
         file.write_record(COLUMNS.iter().map(|(header, _)| header)).map_err(as_io)?;
         for row in &rows {
@@ -58,10 +58,10 @@ pub(super) fn write(report: &PerplexityReport<'_>, out: &mut dyn Write) -> io::R
     file.flush()
 }
 
-fn texts(rows: &[Row<'_>], file: &mut csv::Writer<&mut dyn Write>) -> csv::Result<()> {
+fn texts(rows: &[Row<'_>], indices: &[usize], file: &mut csv::Writer<&mut dyn Write>) -> csv::Result<()> {
     file.write_record(["role", "path", "index", "tokens", "mean_nll", "perplexity", "truncated", "status"])?;
     for (role, model, _) in rows {
-        for (index, text) in model.texts.iter().enumerate() {
+        for (index, text) in indices.iter().zip(&model.texts) {
             file.write_record([
                 (*role).to_owned(),
                 plain(&model.path.to_string_lossy()),

@@ -28,6 +28,8 @@ pub(super) struct Head<'a> {
     tool: Tool,
     /// The file of texts, as typed.
     texts_path: &'a str,
+    /// Records of it that could not be used: they are in no number.
+    bad_records: usize,
 }
 
 /// One model.
@@ -105,7 +107,7 @@ struct ProtocolRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct TextRecord {
-    /// Position in the file, from 0.
+    /// Position among the records of the file, from 0.
     index: usize,
     /// Scored tokens.
     tokens: usize,
@@ -144,7 +146,7 @@ struct PairedRecord {
 
 impl<'a> From<&PerplexityReport<'a>> for Head<'a> {
     fn from(report: &PerplexityReport<'a>) -> Self {
-        Self { schema: SCHEMA, tool: Tool::THIS, texts_path: report.texts }
+        Self { schema: SCHEMA, tool: Tool::THIS, texts_path: report.texts, bad_records: report.bad_records }
     }
 }
 
@@ -191,7 +193,7 @@ impl<'a> ModelRecord<'a> {
             nonfinite,
             texts_detail: report
                 .per_text
-                .then(|| model.texts.iter().enumerate().map(TextRecord::from).collect()),
+                .then(|| report.indices.iter().copied().zip(&model.texts).map(TextRecord::from).collect()),
             paired: paired.map(|paired| PairedRecord::new(paired, report)),
         }
     }

@@ -70,6 +70,7 @@ fn notes(report: &PerplexityReport<'_>) -> Vec<String> {
     let Some((first, _)) = report.models.first() else { return notes };
     let summary = &first.summary;
     for (n, what) in [
+        (report.bad_records, "that could not be used"),
         (summary.truncated_texts, "cut to the window"),
         (summary.empty_texts, "without a token, not scored"),
         (summary.one_token_texts, "of a single token, not scored"),
@@ -140,7 +141,10 @@ fn comparisons(report: &PerplexityReport<'_>) -> Option<Grid> {
 
 fn texts(report: &PerplexityReport<'_>) -> Option<Grid> {
     let all = || {
-        report.models.iter().flat_map(|(model, _)| model.texts.iter().enumerate().map(move |t| (model, t)))
+        report
+            .models
+            .iter()
+            .flat_map(|(model, _)| report.indices.iter().copied().zip(&model.texts).map(move |t| (model, t)))
     };
     let more = all().count().saturating_sub(TEXTS);
     let row = |(model, (index, text)): (&Perplexity, (usize, &TextScore))| {

@@ -15,6 +15,10 @@ use crate::report::{Format, Page};
 pub struct PerplexityReport<'a> {
     /// Where the texts came from.
     pub texts: &'a str,
+    /// Where each text stands among the records of its file, from 0.
+    pub indices: &'a [usize],
+    /// Records that could not be used.
+    pub bad_records: usize,
     /// The models, each with its comparison where there is a baseline.
     pub models: &'a [(Perplexity, Option<Paired>)],
     /// What they are compared with.

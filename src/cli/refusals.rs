@@ -1,0 +1,83 @@
+//! What the rooms refuse, as failures: kind, message, file and hint of each error.
+
+use super::failure::Failure;
+use crate::evaluate::EvaluateError;
+use crate::keys::MomentError;
+use crate::keys::first_token::FirstTokenError;
+use crate::model::ModelError;
+use crate::reader::ReadError;
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let mut failure = Self::new(error.kind(), format!("cannot read {error}"));
+        if let Some(path) = error.path() {
+            failure = failure.at(path);
+        }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        let mut failure = Self::new(error.kind(), format!("cannot run the model: {error}"));
+        if let Some(path) = error.path() {
+            failure = failure.at(path);
+        }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
+        let message = error.to_string();
+        let (kind, hint) = match error {
+            EvaluateError::Model(error) => return error.into(),
+            EvaluateError::NothingScored { .. } => ("nothing-scored", "give texts of two tokens or more"),
+            EvaluateError::NoBos { .. } => ("no-bos", "leave --bos out"),
+            EvaluateError::Window { .. } => ("usage", "give another --window, or leave it out"),
+            EvaluateError::Stride { .. } => ("usage", "half the window is a common --stride"),
+            EvaluateError::NoWindow { .. } => ("usage", "give --window too"),
+            EvaluateError::ProtocolsDiffer { .. } => {
+                ("protocols-differ", "give both the same --window, or measure them apart and do not compare")
+            }
+        };
+        Self::new(kind, message).hint(hint)
+    }
+}
+
+impl From<MomentError> for Failure {
+    fn from(error: MomentError) -> Self {
+        let message = error.to_string();
+        let (kind, hint) = match error {
+            MomentError::Model(error) => return error.into(),
+            MomentError::NoLayer { .. } | MomentError::Layers => ("usage", "name other layers with --layer"),
+            MomentError::NotFinite { .. } => (
+                "nonfinite",
+                "the weights hold NaN or infinities, or the model overflows: see 'diagnose deltas'",
+            ),
+            MomentError::NoTokens { .. } => ("no-tokens", "give texts with something in them"),
+            MomentError::OtherRun => ("other-run", "run without --resume to begin anew"),
+            MomentError::Shape(_) => ("internal", "this is an error of diagnose: please report it"),
+        };
+        Self::new(kind, message).hint(hint)
+    }
+}
+
+impl From<FirstTokenError> for Failure {
+    fn from(error: FirstTokenError) -> Self {
+        let message = error.to_string();
+        let (kind, hint) = match error {
+            FirstTokenError::Model(error) => return error.into(),
+            FirstTokenError::NoLayer { .. } => ("usage", "name other layers with --layer"),
+            FirstTokenError::NoPositions { .. } => ("no-positions", "leave --swap-positions out"),
+            FirstTokenError::TooFewTexts { .. } => ("too-few-texts", "give more texts, or longer ones"),
+        };
+        Self::new(kind, message).hint(hint)
+    }
+}

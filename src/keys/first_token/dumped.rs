@@ -1,0 +1,78 @@
+//! The first token in arrays that somebody dumped: no model, no tokenizer.
+
+use std::path::Path;
+
+use ndarray::{Array2, Axis, concatenate};
+
+use super::separation::separation;
+use super::verdict::verdict;
+use super::{FirstToken, FirstTokenError, Measurement};
+use crate::tensor::Matrix;
+
+/// Vectors of some texts, from one place of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DumpedTexts {
+    /// The name of the array, or of the collection.
+    pub name: String,
+    /// One array `(tokens, f)` a text, tokens in order from the first; f is the same for all.
+    pub texts: Vec<Array2<f32>>,
+}
+
+/// Measures dumped vectors: the first row of each text against its other rows.
+///
+/// # Errors
+/// [`FirstTokenError::TooFewTexts`] where a collection has fewer than two texts of two tokens.
+pub fn measure_dump(path: &Path, dumps: &[DumpedTexts]) -> Result<FirstToken, FirstTokenError> {
+    let mut measurements = Vec::new();
+    let (mut texts, mut short, mut tokens) = (0, 0, 0);
+    for dump in dumps {
+        let usable: Vec<&Array2<f32>> = dump.texts.iter().filter(|text| text.nrows() >= 2).collect();
+        if usable.len() < 2 {
+            return Err(FirstTokenError::TooFewTexts {
+                path: path.to_owned(),
+                usable: usable.len(),
+                texts: dump.texts.len(),
+                tokens: 2,
+            });
+        }
+        texts += usable.len();
+        short += dump.texts.len() - usable.len();
+        tokens += usable.iter().map(|text| text.nrows()).sum::<usize>();
+        let measurement = |found| Measurement {
+            layer: None,
+            site: None,
+            array: Some(dump.name.clone()),
+            position: 0,
+            special: false,
+            swap: None,
+            found,
+        };
+        let (first, later) = (stacked(&usable, |text| (0, 1.min(text))), stacked(&usable, |text| (1, text)));
+        measurements.push(measurement(separation(&first, &later)));
+    }
+    Ok(FirstToken {
+        path: path.to_owned(),
+        tokenizer_sha256: None,
+        leading_special: 0,
+        texts,
+        short_texts: short,
+        truncated_texts: 0,
+        tokens,
+        verdict: verdict(&measurements),
+        measurements,
+        massive: Vec::new(),
+        attention: Vec::new(),
+    })
+}
+
+/// A range of rows of every text, widened, one below the other.
+fn stacked(texts: &[&Array2<f32>], range: impl Fn(usize) -> (usize, usize)) -> Matrix {
+    let parts: Vec<_> = texts
+        .iter()
+        .map(|text| {
+            let (begin, end) = range(text.nrows());
+            text.slice(ndarray::s![begin..end, ..])
+        })
+        .collect();
+    concatenate(Axis(0), &parts).map(|rows| rows.mapv(f64::from)).unwrap_or_default()
+}
