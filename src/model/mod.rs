@@ -2,14 +2,24 @@
 //!
 //! Invariant: no other room knows tensor-name templates, orientation or BOS rules.
 
+mod arch;
+mod batches;
+mod block;
 mod capture;
+mod checks;
 mod config;
 mod error;
 mod families;
 mod names;
+mod nll;
+mod ops;
+mod pass;
 mod run;
+mod settings;
+mod stack;
 mod subject;
 mod tokenizer;
+mod weights;
 
 pub use capture::{At, Patch, Site, Tap};
 pub use config::{Architecture, Config};

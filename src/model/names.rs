@@ -88,7 +88,7 @@ pub fn role_of(name: &str) -> Option<Role> {
 }
 
 /// The name without any of the known prefixes, however many stand in front.
-fn strip_known_prefixes(name: &str) -> &str {
+pub(super) fn strip_known_prefixes(name: &str) -> &str {
     let mut bare = name;
     while let Some(shorter) = KNOWN_PREFIXES.iter().find_map(|prefix| bare.strip_prefix(prefix)) {
         bare = shorter;

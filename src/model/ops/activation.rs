@@ -1,0 +1,309 @@
+//! Biases, activations and residuals, with their derivatives; in place where no gradient is asked for.
+
+#![expect(clippy::inline_always, reason = "kernels become part of their caller, see `simd`")]
+
+use std::marker::PhantomData;
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor};
+
+use super::curve::{Activation, Curve, with_curve};
+use super::simd::{RowKernel, each_row, row_of};
+use super::{Real, copied, is_double, optional_numbers, values, values_mut, width_of};
+
+/// `act(x + bias)` of `(tokens, width)`.
+pub(in crate::model) fn activate(x: Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+    if bias.is_none() && activation == Activation::Identity {
+        return Ok(x);
+    }
+    let op = Activate { bias: bias.cloned(), activation };
+    if x.track_op() {
+        return x.apply_op1(op);
+    }
+    x.inplace_op1(&op)?;
+    Ok(x)
+}
+
+/// `y + bias + residual`, all `(tokens, width)`; overwrites `y`, never `residual`.
+pub(in crate::model) fn add_residual(y: Tensor, bias: Option<&Tensor>, residual: &Tensor) -> Result<Tensor> {
+    let y = activate(y, bias, Activation::Identity)?;
+    if y.track_op() || residual.track_op() {
+        return y.add(residual);
+    }
+    y.inplace_op2(residual, &AddInPlace)?;
+    Ok(y)
+}
+
+/// `act(g) ∘ u` of `(tokens, 2·width)`, where a row holds g and behind it u; gives `(tokens, width)`.
+pub(in crate::model) fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
+    both.apply_op1(Gate { activation })
+}
+
+/// `act(x + bias)`.
+struct Activate {
+    bias: Option<Tensor>,
+    activation: Activation,
+}
+
+impl Activate {
+    fn overwrite<T: Real>(&self, x: &mut [T], width: usize) -> Result<()> {
+        let bias = optional_numbers(self.bias.as_ref())?;
+        with_curve!(self.activation, activate_rows(x, width, bias));
+        Ok(())
+    }
+}
+
+impl InplaceOp1 for Activate {
+    fn name(&self) -> &'static str {
+        "activate"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let width = width_of(layout);
+        match is_double(storage)? {
+            false => self.overwrite::<f32>(values_mut(storage, layout)?, width),
+            true => self.overwrite::<f64>(values_mut(storage, layout)?, width),
+        }
+    }
+}
+
+impl CustomOp1 for Activate {
+    fn name(&self) -> &'static str {
+        "activate"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut copy = copied(storage, layout)?;
+        let whole = Layout::contiguous(layout.shape());
+        InplaceOp1::cpu_fwd(self, &mut copy, &whole)?;
+        Ok((copy, layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        if self.activation == Activation::Identity {
+            return Ok(Some(gradient.clone()));
+        }
+        let slope = Slope { bias: self.bias.clone(), activation: self.activation };
+        gradient.contiguous()?.apply_op2_no_bwd(x, &slope).map(Some)
+    }
+}
+
+/// `gradient ∘ act′(x + bias)`.
+struct Slope {
+    bias: Option<Tensor>,
+    activation: Activation,
+}
+
+impl Slope {
+    fn forward<T: Real>(&self, gradient: &[T], x: &[T], width: usize) -> Result<Vec<T>> {
+        let bias = optional_numbers(self.bias.as_ref())?;
+        let mut out = gradient.to_vec();
+        with_curve!(self.activation, slope_rows(&mut out, x, width, bias));
+        Ok(out)
+    }
+}
+
+impl CustomOp2 for Slope {
+    fn name(&self) -> &'static str {
+        "slope of an activation"
+    }
+
+    fn cpu_fwd(
+        &self,
+        g: &CpuStorage,
+        gl: &Layout,
+        x: &CpuStorage,
+        xl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let width = width_of(gl);
+        let out = match is_double(g)? {
+            false => Real::storage(self.forward::<f32>(values(g, gl)?, values(x, xl)?, width)?),
+            true => Real::storage(self.forward::<f64>(values(g, gl)?, values(x, xl)?, width)?),
+        };
+        Ok((out, gl.shape().clone()))
+    }
+}
+
+/// `y += x`.
+struct AddInPlace;
+
+impl InplaceOp2 for AddInPlace {
+    fn name(&self) -> &'static str {
+        "add in place"
+    }
+
+    fn cpu_fwd(&self, y: &mut CpuStorage, yl: &Layout, x: &CpuStorage, xl: &Layout) -> Result<()> {
+        let width = width_of(yl);
+        match is_double(x)? {
+            false => each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f32>(x, xl)? }),
+            true => each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f64>(x, xl)? }),
+        }
+        Ok(())
+    }
+}
+
+/// `act(g) ∘ u`, both in one row.
+struct Gate {
+    activation: Activation,
+}
+
+impl Gate {
+    fn forward<T: Real>(&self, both: &[T], width: usize) -> Vec<T> {
+        let mut out = vec![T::ZERO; both.len() / 2];
+        with_curve!(self.activation, gate_rows(&mut out, both, width));
+        out
+    }
+
+    fn backward<T: Real>(&self, both: &[T], gradient: &[T], width: usize) -> Vec<T> {
+        let mut out = both.to_vec();
+        with_curve!(self.activation, gate_slope_rows(&mut out, gradient, width));
+        out
+    }
+}
+
+impl CustomOp1 for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn cpu_fwd(&self, both: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (tokens, width) = layout.shape().dims2()?;
+        let out = match is_double(both)? {
+            false => Real::storage(self.forward::<f32>(values(both, layout)?, width / 2)),
+            true => Real::storage(self.forward::<f64>(values(both, layout)?, width / 2)),
+        };
+        Ok((out, (tokens, width / 2).into()))
+    }
+
+    fn bwd(&self, both: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let slope = GateSlope(Self { activation: self.activation });
+        both.apply_op2_no_bwd(&gradient.contiguous()?, &slope).map(Some)
+    }
+}
+
+/// The gradient of [`Gate`] for both halves: `gradient ∘ u ∘ act′(g)` and `gradient ∘ act(g)`.
+struct GateSlope(Gate);
+
+impl CustomOp2 for GateSlope {
+    fn name(&self) -> &'static str {
+        "slope of a gate"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        g: &CpuStorage,
+        gl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let width = width_of(gl);
+        let out = match is_double(x)? {
+            false => Real::storage(self.0.backward::<f32>(values(x, xl)?, values(g, gl)?, width)),
+            true => Real::storage(self.0.backward::<f64>(values(x, xl)?, values(g, gl)?, width)),
+        };
+        Ok((out, xl.shape().clone()))
+    }
+}
+
+fn activate_rows<C: Curve, T: Real>(x: &mut [T], width: usize, bias: Option<Vec<T>>) {
+    each_row(x, width, &ActivateRow { bias, curve: PhantomData::<C> });
+}
+
+struct ActivateRow<T, C> {
+    bias: Option<Vec<T>>,
+    curve: PhantomData<C>,
+}
+
+impl<T: Real, C: Curve> RowKernel<T> for ActivateRow<T, C> {
+    #[inline(always)]
+    fn row<const FUSED: bool>(&self, _: usize, out: &mut [T]) {
+        match &self.bias {
+            Some(bias) => {
+                for (x, b) in out.iter_mut().zip(bias) {
+                    *x = C::value(*x + *b);
+                }
+            }
+            None => {
+                for x in out {
+                    *x = C::value(*x);
+                }
+            }
+        }
+    }
+}
+
+fn slope_rows<C: Curve, T: Real>(gradient: &mut [T], x: &[T], width: usize, bias: Option<Vec<T>>) {
+    let bias = bias.unwrap_or_else(|| vec![T::ZERO; width]);
+    each_row(gradient, width, &SlopeRow { x, bias, curve: PhantomData::<C> });
+}
+
+struct SlopeRow<'a, T, C> {
+    x: &'a [T],
+    bias: Vec<T>,
+    curve: PhantomData<C>,
+}
+
+impl<T: Real, C: Curve> RowKernel<T> for SlopeRow<'_, T, C> {
+    #[inline(always)]
+    fn row<const FUSED: bool>(&self, index: usize, out: &mut [T]) {
+        let x = row_of(self.x, index, out.len());
+        for ((gradient, x), bias) in out.iter_mut().zip(x).zip(&self.bias) {
+            *gradient = *gradient * C::slope(*x + *bias);
+        }
+    }
+}
+
+struct Add<'a, T> {
+    width: usize,
+    x: &'a [T],
+}
+
+impl<T: Real> RowKernel<T> for Add<'_, T> {
+    #[inline(always)]
+    fn row<const FUSED: bool>(&self, index: usize, out: &mut [T]) {
+        for (y, x) in out.iter_mut().zip(row_of(self.x, index, self.width)) {
+            *y = *y + *x;
+        }
+    }
+}
+
+fn gate_rows<C: Curve, T: Real>(out: &mut [T], both: &[T], width: usize) {
+    each_row(out, width, &GateRow { both, curve: PhantomData::<C> });
+}
+
+struct GateRow<'a, T, C> {
+    both: &'a [T],
+    curve: PhantomData<C>,
+}
+
+impl<T: Real, C: Curve> RowKernel<T> for GateRow<'_, T, C> {
+    #[inline(always)]
+    fn row<const FUSED: bool>(&self, index: usize, out: &mut [T]) {
+        let (gate, up) = row_of(self.both, index, 2 * out.len()).split_at(out.len());
+        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = C::value(*gate) * *up;
+        }
+    }
+}
+
+fn gate_slope_rows<C: Curve, T: Real>(both: &mut [T], gradient: &[T], width: usize) {
+    each_row(both, 2 * width, &GateSlopeRow { gradient, curve: PhantomData::<C> });
+}
+
+struct GateSlopeRow<'a, T, C> {
+    gradient: &'a [T],
+    curve: PhantomData<C>,
+}
+
+impl<T: Real, C: Curve> RowKernel<T> for GateSlopeRow<'_, T, C> {
+    #[inline(always)]
+    fn row<const FUSED: bool>(&self, index: usize, both: &mut [T]) {
+        let width = both.len() / 2;
+        let gradient = row_of(self.gradient, index, width);
+        let (gate, up) = both.split_at_mut(width);
+        for ((gate, up), gradient) in gate.iter_mut().zip(up).zip(gradient) {
+            let (g, u) = (*gate, *up);
+            *gate = *gradient * u * C::slope(g);
+            *up = *gradient * C::value(g);
+        }
+    }
+}
