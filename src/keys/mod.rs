@@ -4,8 +4,11 @@
 //!
 //! ```text
 //! step                                                        file
+//! which subjects stand where a key is unlike all others       screen
+//! first tokens against later ones                             first_token
 //! where published configurations edit a model                 published
-//! the second moment of keys over many texts                  moments
+//! texts that ROME puts before a prompt                        contexts
+//! the second moment of keys over many texts                   moments
 //! C from a stored sum, C⁻¹ k̄ with condition and residual      adjustment
 //! k̄ and kᵘ of one case from its rows of keys                  means
 //! numerator, denominator and what goes with them              fraction

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::outcome::{CaseOutcome, Fact, RefusedCase, Scan};
 use super::{
-    Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, of_adjusted,
+    Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, in_context, of_adjusted,
     verdict,
 };
 use crate::model::{At, Model, ModelError, PlacedPrompt, Site, Tap, place, slot};
@@ -128,7 +128,7 @@ fn place_all<'a>(
     let prompt = slot(&case.prompt, &case.subject).map_err(|refused| refused.to_string())?;
     let (mut rows, mut positions, mut fact) = (Vec::new(), Vec::new(), None);
     for (number, template) in templates.templates().iter().enumerate() {
-        let placed = place(tokenizer, &template.replacen("{}", &prompt, 1), &case.subject);
+        let placed = place(tokenizer, &in_context(template, &prompt), &case.subject);
         let placed = placed.map_err(|refused| match number {
             0 => refused.to_string(),
             _ => format!("behind template {number} of {}: {refused}", templates.prefixed()),

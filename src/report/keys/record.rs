@@ -1,0 +1,275 @@
+//! The record `diagnose.keys/1`, field by field in the order in which it is written.
+//!
+//! A number that is not finite is `null`, and `nonfinite` beside it names the field; a value that rests on something which
+//! was not there (values of dumped keys, C where it was switched off) is `null` too, and is not named.
+
+use serde::Serialize;
+
+use super::words;
+use crate::keys::{
+    CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, RefusedCase, Summary, Verdict,
+};
+use crate::report::json::{NonFiniteFields, Tool};
+
+/// Name and version of the record.
+pub(super) const SCHEMA: &str = "diagnose.keys/1";
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    /// In the order of the records.
+    cases: Vec<CaseRecord<'a>>,
+    /// Records that could not be diagnosed.
+    refused: Vec<RefusedRecord<'a>>,
+}
+
+/// All but the cases.
+#[derive(Debug, Serialize)]
+pub(super) struct Head<'a> {
+    schema: &'static str,
+    tool: Tool,
+    /// Null for dumped keys.
+    model: Option<ModelRecord<'a>>,
+    /// The dump, as typed; null where a model was run.
+    activations: Option<String>,
+    /// Null for dumped keys.
+    contexts: Option<ContextsRecord<'a>>,
+    /// Null where each dumped C⁻¹k̄ was taken as it is.
+    second_moment: Option<MomentRecord<'a>>,
+    /// Factor of `value_norm` in `delta_norm_bound`.
+    clamp: f64,
+    summary: SummaryRecord,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelRecord<'a> {
+    path: String,
+    architecture: &'static str,
+    layer: usize,
+    module: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ContextsRecord<'a> {
+    /// Templates, the bare one included.
+    count: usize,
+    prefixed: usize,
+    /// SHA-256 of the canonical list.
+    hash: &'a str,
+    source: &'a str,
+    /// `all` (as published: the bare template counts) or `prefixed`.
+    mean_over: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MomentRecord<'a> {
+    /// Null where C = I, as the next two.
+    source: Option<&'a str>,
+    /// Documents, where the file says; null else.
+    samples: Option<u64>,
+    tokens: Option<u64>,
+    dimension: usize,
+    condition_number: f64,
+    /// The largest ‖C r − k̄‖ / ‖k̄‖ over the cases.
+    residual: Option<f64>,
+    /// Share of the mean diagonal that was added to the diagonal.
+    ridge: f64,
+    /// False where C = I.
+    adjusted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct SummaryRecord {
+    cases: usize,
+    safe: usize,
+    at_risk: usize,
+    collapse: usize,
+    first_token_cases: usize,
+    refused: usize,
+}
+
+/// One case.
+#[derive(Debug, Serialize)]
+pub(super) struct CaseRecord<'a> {
+    case_id: &'a str,
+    /// Absent for dumped keys, as all that the subject's place says.
+    #[serde(flatten)]
+    fact: Option<FactRecord<'a>>,
+    unprefixed_key_norm: Option<f64>,
+    mean_prefixed_key_norm: Option<f64>,
+    prefixed_key_spread: Option<f64>,
+    key_cosine: Option<f64>,
+    key_distance: Option<f64>,
+    key_mahalanobis: Option<f64>,
+    adjusted_key_norm: Option<f64>,
+    denominator: Option<f64>,
+    unit_denominator: Option<f64>,
+    consistent_denominator: Option<f64>,
+    consistent_unit_denominator: Option<f64>,
+    denominator_ratio: Option<f64>,
+    value_norm: Option<f64>,
+    value_norm_ratio: Option<f64>,
+    delta_norm_bound: Option<f64>,
+    numerator_norm: Option<f64>,
+    update_norm: Option<f64>,
+    verdict: VerdictRecord<'a>,
+    #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
+    nonfinite: NonFiniteFields,
+}
+
+#[derive(Debug, Serialize)]
+struct FactRecord<'a> {
+    prompt: &'a str,
+    subject: &'a str,
+    subject_tokens: usize,
+    subject_first_index: usize,
+    subject_last_index: usize,
+    first_token: bool,
+    bos: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictRecord<'a> {
+    /// `safe`, `at-risk` or `collapse`.
+    level: &'static str,
+    /// Sentences, the weightiest first.
+    reasons: &'a [String],
+    calibration: CalibrationRecord<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct CalibrationRecord<'a> {
+    /// `calibrated` or `heuristic`.
+    status: &'static str,
+    basis: &'a str,
+}
+
+/// A record that could not be diagnosed.
+#[derive(Debug, Serialize)]
+pub(super) struct RefusedRecord<'a> {
+    /// Its place among the records, from 0.
+    index: usize,
+    /// Null where the record could not be read.
+    case_id: Option<&'a str>,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Diagnosis> for Record<'a> {
+    fn from(diagnosis: &'a Diagnosis) -> Self {
+        Self {
+            head: diagnosis.into(),
+            cases: diagnosis.scan.cases.iter().map(CaseRecord::from).collect(),
+            refused: diagnosis.scan.refused.iter().map(RefusedRecord::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Diagnosis> for Head<'a> {
+    fn from(diagnosis: &'a Diagnosis) -> Self {
+        let (model, activations) = match &diagnosis.origin {
+            Origin::Model { path, architecture, layer, module } => {
+                let path = path.to_string_lossy().into_owned();
+                let architecture = words::architecture(*architecture);
+                (Some(ModelRecord { path, architecture, layer: *layer, module }), None)
+            }
+            Origin::Dump { path } => (None, Some(path.to_string_lossy().into_owned())),
+        };
+        let Summary { cases, safe, at_risk, collapse, first_token_cases, refused } = diagnosis.scan.summary();
+        Self {
+            schema: SCHEMA,
+            tool: Tool::THIS,
+            model,
+            activations,
+            contexts: diagnosis.contexts.as_ref().map(ContextsRecord::from),
+            second_moment: diagnosis.moment.as_ref().map(|facts| moment(facts, diagnosis.scan.residual())),
+            clamp: diagnosis.clamp,
+            summary: SummaryRecord { cases, safe, at_risk, collapse, first_token_cases, refused },
+        }
+    }
+}
+
+impl<'a> From<&'a ContextFacts> for ContextsRecord<'a> {
+    fn from(ContextFacts { count, prefixed, hash, source, over }: &'a ContextFacts) -> Self {
+        let mean_over = match over {
+            MeanOver::Every => "all",
+            MeanOver::Prefixed => "prefixed",
+        };
+        Self { count: *count, prefixed: *prefixed, hash, source, mean_over }
+    }
+}
+
+fn moment(facts: &MomentFacts, residual: f64) -> MomentRecord<'_> {
+    MomentRecord {
+        source: facts.source.as_deref(),
+        samples: facts.documents,
+        tokens: facts.tokens,
+        dimension: facts.dimension,
+        condition_number: facts.condition_number,
+        residual: Some(residual).filter(|residual| residual.is_finite()),
+        ridge: facts.ridge,
+        adjusted: facts.adjusted,
+    }
+}
+
+impl<'a> From<&'a CaseOutcome> for CaseRecord<'a> {
+    fn from(case: &'a CaseOutcome) -> Self {
+        let (fraction, mut nonfinite) = (&case.fraction, NonFiniteFields::default());
+        let mut keep = |field: &str, value: f64| nonfinite.keep(field, value);
+        Self {
+            case_id: &case.case_id,
+            fact: case.fact.as_ref().map(FactRecord::from),
+            unprefixed_key_norm: keep("unprefixed_key_norm", fraction.unprefixed_key_norm),
+            mean_prefixed_key_norm: keep("mean_prefixed_key_norm", fraction.mean_prefixed_key_norm),
+            prefixed_key_spread: fraction.prefixed_key_spread.and_then(|x| keep("prefixed_key_spread", x)),
+            key_cosine: keep("key_cosine", fraction.key_cosine),
+            key_distance: keep("key_distance", fraction.key_distance),
+            key_mahalanobis: fraction.key_mahalanobis.and_then(|x| keep("key_mahalanobis", x)),
+            adjusted_key_norm: keep("adjusted_key_norm", fraction.adjusted_key_norm),
+            denominator: keep("denominator", fraction.denominator),
+            unit_denominator: keep("unit_denominator", fraction.unit_denominator),
+            consistent_denominator: keep("consistent_denominator", fraction.consistent_denominator),
+            consistent_unit_denominator: keep(
+                "consistent_unit_denominator",
+                fraction.consistent_unit_denominator,
+            ),
+            denominator_ratio: keep("denominator_ratio", fraction.denominator_ratio),
+            value_norm: fraction.value_norm.and_then(|x| keep("value_norm", x)),
+            value_norm_ratio: fraction.value_norm_ratio.and_then(|x| keep("value_norm_ratio", x)),
+            delta_norm_bound: fraction.delta_norm_bound.and_then(|x| keep("delta_norm_bound", x)),
+            numerator_norm: fraction.numerator_norm.and_then(|x| keep("numerator_norm", x)),
+            update_norm: fraction.update_norm.and_then(|x| keep("update_norm", x)),
+            verdict: (&case.verdict).into(),
+            nonfinite,
+        }
+    }
+}
+
+impl<'a> From<&'a Fact> for FactRecord<'a> {
+    fn from(fact: &'a Fact) -> Self {
+        Self {
+            prompt: &fact.prompt,
+            subject: &fact.subject,
+            subject_tokens: fact.subject_tokens,
+            subject_first_index: fact.subject_first_index,
+            subject_last_index: fact.subject_last_index,
+            first_token: fact.first_token,
+            bos: fact.bos,
+        }
+    }
+}
+
+impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
+    fn from(Verdict { level, reasons, calibration }: &'a Verdict) -> Self {
+        let status = if calibration.calibrated { "calibrated" } else { "heuristic" };
+        let calibration = CalibrationRecord { status, basis: &calibration.basis };
+        Self { level: words::risk_name(*level), reasons, calibration }
+    }
+}
+
+impl<'a> From<&'a RefusedCase> for RefusedRecord<'a> {
+    fn from(RefusedCase { index, case_id, reason }: &'a RefusedCase) -> Self {
+        Self { index: *index, case_id: case_id.as_deref(), reason }
+    }
+}
