@@ -17,3 +17,4 @@ mod rank_detection; // updates of known rank, planted in each dtype: where the c
 mod reader; // every input that a user can point at, and every way it can be broken
 mod runner; // runs the program
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod world; // the committed world is what its maker wrote and what its README says
