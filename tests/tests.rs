@@ -20,3 +20,5 @@ mod reader; // every input that a user can point at, and every way it can be bro
 mod runner; // runs the program
 mod tidy;
 mod tokenizers; // tokens and subject positions of five kinds of tokenizer // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod world; // the committed world is what its maker wrote and what its README says
