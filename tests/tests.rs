@@ -18,7 +18,7 @@ mod oracle_forward; // the forward pass against transformers in f64, and what it
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod runner; // runs the program
-mod tidy;
-mod tokenizers; // tokens and subject positions of five kinds of tokenizer // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod screen; // where the subjects of a dataset stand, from the tokenizer alone
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
+mod tokenizers; // tokens and subject positions of five kinds of tokenizer
 mod world; // the committed world is what its maker wrote and what its README says
