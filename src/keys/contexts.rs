@@ -134,7 +134,8 @@ fn batches(tokenizer: &Tokenizer, style: ContextStyle) -> Result<Vec<Batch>, Con
         ContextStyle::Rome | ContextStyle::Collapse => &[(5, 10), (10, 10)],
         ContextStyle::Memit => &[(10, 5)],
     };
-    let batch = |length, all, start: &Vec<u32>| Batch { start: start.clone(), texts: all / starts.len(), length };
+    let batch =
+        |length, all, start: &Vec<u32>| Batch { start: start.clone(), texts: all / starts.len(), length };
     let per_length = |&(length, all)| starts.iter().map(move |start| batch(length, all, start));
     Ok(lengths.iter().flat_map(per_length).collect())
 }

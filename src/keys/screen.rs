@@ -106,7 +106,8 @@ pub struct Screened<'a> {
 
 /// Finds every subject of a dataset; a record that is bad or refused is a row like the others.
 pub fn screen<'a>(tokenizer: &Tokenizer, cases: &'a [Result<Case, BadRecord>]) -> Screened<'a> {
-    let rows: Vec<_> = cases.par_iter().enumerate().map(|(index, case)| row(tokenizer, index, case)).collect();
+    let rows: Vec<_> =
+        cases.par_iter().enumerate().map(|(index, case)| row(tokenizer, index, case)).collect();
     let summary = rows.iter().fold(ScreenSummary::default(), ScreenSummary::add);
     Screened { rows, summary }
 }
