@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod architectures; // every architecture against transformers
 mod cli; // the command line, from outside
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy

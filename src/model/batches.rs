@@ -7,12 +7,12 @@ use super::Patch;
 /// Tokens that are run together: enough for the matrix products to be fast, few enough for the caches.
 pub(super) const BATCH_TOKENS: usize = 1024;
 
-/// Ranges of rows of at most [`BATCH_TOKENS`] tokens together, or of one row; in order. Depends on the lengths alone.
-pub(super) fn batches(lengths: &[usize]) -> Vec<Range<usize>> {
+/// Ranges of rows of at most that many tokens together, or of one row; in order. Depends on the lengths alone.
+pub(super) fn ranges(lengths: &[usize], most: usize) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut tokens) = (0, 0);
     for (row, length) in lengths.iter().enumerate() {
-        if row > start && tokens + length > BATCH_TOKENS {
+        if row > start && tokens + length > most {
             ranges.push(start..row);
             (start, tokens) = (row, 0);
         }

@@ -13,6 +13,7 @@ pub(super) struct Block {
     first_norm: Norm,
     second_norm: Option<Norm>,
     packed: Linear,
+    head_norms: Option<(Norm, Norm)>,
     attention_output: Linear,
     widening: Linear,
     down: Linear,
@@ -85,8 +86,13 @@ impl Place<'_> {
             }
         }
         let (first, second) = self.blueprint.names.norms;
+        let d = self.blueprint.config.hidden_size;
         for name in [Some(first), second].into_iter().flatten() {
-            check_norm(self.weights, self.blueprint, &self.module(name))?;
+            check_norm(self.weights, self.blueprint, &self.module(name), d)?;
+        }
+        let heads = self.blueprint.names.head_norms.map(|(query, key)| [query, key]);
+        for name in heads.into_iter().flatten() {
+            check_norm(self.weights, self.blueprint, &self.module(name), self.blueprint.heads.size)?;
         }
         Ok(())
     }
@@ -94,7 +100,13 @@ impl Place<'_> {
     /// Reads the block.
     pub(super) fn load(&self) -> Result<Block, ModelError> {
         let (first, second) = self.blueprint.names.norms;
-        let norm = |name| load_norm(self.weights, self.blueprint, &self.module(name));
+        let load = |name, width| load_norm(self.weights, self.blueprint, &self.module(name), width);
+        let norm = |name| load(name, self.blueprint.config.hidden_size);
+        let head_norm = |name| load(name, self.blueprint.heads.size);
+        let head_norms = match self.blueprint.names.head_norms {
+            Some((query, key)) => Some((head_norm(query)?, head_norm(key)?)),
+            None => None,
+        };
         let mut projections = self.projections().into_iter();
         let mut next = |count| self.linear(&projections.by_ref().take(count).collect::<Vec<_>>());
         let attention_output = next(1)?;
@@ -105,6 +117,7 @@ impl Place<'_> {
             first_norm: norm(first)?,
             second_norm: second.map(norm).transpose()?,
             packed,
+            head_norms,
             attention_output,
             widening,
             down,
@@ -125,6 +138,12 @@ impl Place<'_> {
                 bias.extend(self.weights.numbers(&format!("{name}.bias"), &[extents.outputs])?);
             }
         }
+        if let (Packed::ByHead(of_heads), [(only, _)]) = (self.blueprint.names.packed, parts)
+            && of_heads.name == only.name
+        {
+            weight = self.by_kind(&weight);
+            bias = self.by_kind(&bias);
+        }
         let weight = self.weights.tensor(weight, &self.stored_shape(Extents { inputs, outputs }))?;
         let weight = match self.blueprint.orientation {
             Orientation::KeyMajor => weight,
@@ -133,11 +152,24 @@ impl Place<'_> {
         let bias = (!bias.is_empty()).then(|| self.weights.tensor(bias, &[outputs])).transpose()?;
         Ok(Linear { weight, bias })
     }
+
+    /// Rows of heads' queries, keys and values, head by head, as rows of all queries, all keys and all values.
+    fn by_kind(&self, rows: &[f32]) -> Vec<f32> {
+        let heads = self.blueprint.heads.queries;
+        let each = rows.len() / (3 * heads);
+        let starts = (0..3).flat_map(|kind| (0..heads).map(move |head| (3 * head + kind) * each));
+        starts.flat_map(|start| rows.get(start..start + each).unwrap_or_default()).copied().collect()
+    }
 }
 
 /// Whether the tensors of a norm are there.
-pub(super) fn check_norm(weights: &Weights, blueprint: &Blueprint, name: &str) -> Result<(), ModelError> {
-    let shape = [blueprint.config.hidden_size];
+pub(super) fn check_norm(
+    weights: &Weights,
+    blueprint: &Blueprint,
+    name: &str,
+    width: usize,
+) -> Result<(), ModelError> {
+    let shape = [width];
     weights.entry(&format!("{name}.weight"), &shape)?;
     if blueprint.norm.0.has_bias() {
         weights.entry(&format!("{name}.bias"), &shape)?;
@@ -146,8 +178,13 @@ pub(super) fn check_norm(weights: &Weights, blueprint: &Blueprint, name: &str) -
 }
 
 /// Reads a norm.
-pub(super) fn load_norm(weights: &Weights, blueprint: &Blueprint, name: &str) -> Result<Norm, ModelError> {
-    let shape = [blueprint.config.hidden_size];
+pub(super) fn load_norm(
+    weights: &Weights,
+    blueprint: &Blueprint,
+    name: &str,
+    width: usize,
+) -> Result<Norm, ModelError> {
+    let shape = [width];
     let (kind, epsilon) = blueprint.norm;
     let read = |name: String| weights.tensor(weights.numbers(&name, &shape)?, &shape);
     let bias = kind.has_bias().then(|| read(format!("{name}.bias"))).transpose()?;
@@ -167,44 +204,49 @@ impl Block {
             Order::Sequential | Order::Parallel => &self.first_norm.apply(x)?,
             Order::Behind => x,
         };
-        let attention = self.attend(blueprint, layer, normed, run)?;
+        let packed = self.packed.product(normed)?;
+        let packed = activate(packed, self.packed.bias.as_ref(), Activation::Identity)?;
+        let packed = self.norm_heads(blueprint, packed)?;
+        let Some(heads) = run.attend(blueprint, layer, packed)? else { return Ok(None) };
+        let [heads, x, normed] = &run.only_read(layer, [&heads, x, normed])?;
+        let attention = biased(self.attention_output.product(heads)?, &self.attention_output)?;
         let Some(attention) = run.site(layer, Site::Attention, attention)? else { return Ok(None) };
         let out = match (blueprint.order, &self.second_norm) {
             (Order::Sequential, Some(norm)) => {
-                let x = add_residual(attention, None, x)?;
+                let x = add_residual(attention, x)?;
                 let Some(value) = self.think(blueprint, layer, &norm.apply(&x)?, run)? else {
                     return Ok(None);
                 };
-                add_residual(value, None, &x)?
+                add_residual(value, &x)?
             }
             (Order::Behind, Some(norm)) => {
-                let x = self.first_norm.apply(&add_residual(attention, None, x)?)?;
+                let x = self.first_norm.apply(&add_residual(attention, x)?)?;
                 let Some(value) = self.think(blueprint, layer, &x, run)? else { return Ok(None) };
-                norm.apply(&add_residual(value, None, &x)?)?
+                norm.apply(&add_residual(value, &x)?)?
             }
             (_, norm) => {
                 let second = norm.as_ref().map(|norm| norm.apply(x)).transpose()?;
                 let second = second.as_ref().unwrap_or(normed);
                 let Some(value) = self.think(blueprint, layer, second, run)? else { return Ok(None) };
-                add_residual(value, None, &add_residual(attention, None, x)?)?
+                add_residual(value, &add_residual(attention, x)?)?
             }
         };
         run.site(layer, Site::Block, out)
     }
 
-    /// Attention with its output projection, bias included.
-    fn attend(
-        &self,
-        blueprint: &Blueprint,
-        layer: usize,
-        x: &Tensor,
-        run: &mut Run<'_>,
-    ) -> Result<Tensor, ModelError> {
-        let packed = self.packed.product(x)?;
-        let packed = activate(packed, self.packed.bias.as_ref(), Activation::Identity)?;
-        let heads = run.attention(blueprint, layer)?.apply(&packed)?;
-        let output = self.attention_output.product(&heads)?;
-        Ok(activate(output, self.attention_output.bias.as_ref(), Activation::Identity)?)
+    /// Packed queries, keys and values with each head's query and key normed, where the block does that.
+    fn norm_heads(&self, blueprint: &Blueprint, packed: Tensor) -> Result<Tensor, ModelError> {
+        let Some((query_norm, key_norm)) = &self.head_norms else { return Ok(packed) };
+        let heads = blueprint.heads;
+        let (tokens, _) = packed.dims2()?;
+        let normed = |norm: &Norm, first: usize, count: usize| {
+            let part = packed.narrow(1, first * heads.size, count * heads.size)?.contiguous()?;
+            norm.apply(&part.reshape((tokens * count, heads.size))?)?.reshape((tokens, count * heads.size))
+        };
+        let queries = normed(query_norm, 0, heads.queries)?;
+        let keys = normed(key_norm, heads.queries, heads.keys)?;
+        let values = packed.narrow(1, (heads.queries + heads.keys) * heads.size, heads.keys * heads.size)?;
+        Ok(Tensor::cat(&[queries, keys, values], 1)?)
     }
 
     /// The MLP; `None` where nothing behind it is asked for.
@@ -216,14 +258,17 @@ impl Block {
         run: &mut Run<'_>,
     ) -> Result<Option<Tensor>, ModelError> {
         let wide = self.widening.product(x)?;
-        let bias = self.widening.bias.as_ref();
         let key = match blueprint.names.widening {
-            Widening::Plain(_) => activate(wide, bias, blueprint.activation)?,
-            Widening::Gated(_) => gate(&activate(wide, bias, Activation::Identity)?, blueprint.activation)?,
+            Widening::Plain(_) => activate(wide, self.widening.bias.as_ref(), blueprint.activation)?,
+            Widening::Gated(_) => gate(&biased(wide, &self.widening)?, blueprint.activation)?,
         };
         let Some(key) = run.site(layer, Site::Key, key)? else { return Ok(None) };
-        let value = self.down.product(&key)?;
-        let value = activate(value, self.down.bias.as_ref(), Activation::Identity)?;
+        let value = biased(self.down.product(&key)?, &self.down)?;
         run.site(layer, Site::Value, value)
     }
+}
+
+/// What a projection gives, with its bias.
+fn biased(product: Tensor, projection: &Linear) -> Result<Tensor, ModelError> {
+    Ok(activate(product, projection.bias.as_ref(), Activation::Identity)?)
 }

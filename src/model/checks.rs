@@ -32,6 +32,18 @@ impl Model {
         Ok(())
     }
 
+    /// Whether every row, its continuation but the last token included, fits into the context.
+    pub(super) fn check_continuation(&self, rows: &[Vec<u32>], new_tokens: usize) -> Result<(), ModelError> {
+        let Some(context) = self.config().context_length else { return Ok(()) };
+        for (row, tokens) in rows.iter().enumerate() {
+            let tokens = tokens.len().saturating_add(new_tokens.saturating_sub(1));
+            if tokens > context {
+                return Err(ModelError::TooLong { row, tokens, context });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether patches name rows, positions, layers and lengths that there are.
     pub(super) fn check_patches(&self, rows: &[Vec<u32>], patches: &[Patch]) -> Result<(), ModelError> {
         for patch in patches {

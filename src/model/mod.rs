@@ -5,15 +5,22 @@
 mod arch;
 mod batches;
 mod block;
+mod cache;
 mod capture;
+mod capture_at;
 mod checks;
 mod config;
+mod distances;
 mod error;
 mod families;
+mod generate;
+#[cfg(test)]
+mod gradients;
 mod names;
 mod nll;
 mod ops;
 mod pass;
+mod prefixes;
 mod run;
 mod settings;
 mod stack;

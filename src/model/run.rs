@@ -7,10 +7,10 @@ use candle_core::{DType, Tensor};
 use ndarray::Array2;
 
 use super::arch::{Blueprint, blueprint};
-use super::batches::{batches, patches_of};
+use super::batches::{BATCH_TOKENS, patches_of, ranges};
 use super::nll::nll;
 use super::ops::numbers;
-use super::pass::Pass;
+use super::pass::{Outcome, Pass, Through};
 use super::settings::Settings;
 use super::stack::Stack;
 use super::weights::Weights;
@@ -23,7 +23,7 @@ use crate::reader::{Checkpoint, IoMode, Limits, model_folder, read_whole};
 /// bits for any number of threads.
 pub struct Model {
     path: PathBuf,
-    stack: Stack,
+    pub(super) stack: Stack,
     tokenizer: OnceLock<Tokenizer>,
 }
 
@@ -117,7 +117,8 @@ impl Model {
 
     /// Runs rows of tokens and reads the taps: one array a tap, `(rows or Σ lengths, f or d)`, in the order of the rows.
     ///
-    /// Rows are batched inside, prefixes that many rows share are run once, and nothing above the last tap is run.
+    /// Rows are batched inside, prefixes that many rows share are run once (with [`At::One`], where no patch tells the
+    /// rows apart), and nothing above the last tap is run. Batching and sharing change results by rounding alone.
     ///
     /// # Errors
     /// Where a row is empty, longer than the context, or holds a token outside the vocabulary; where a tap, a position or
@@ -132,101 +133,117 @@ impl Model {
         self.check_rows(rows)?;
         self.check_taps(taps)?;
         self.check_patches(rows, patches)?;
-        let cut = self.cut(rows, at)?;
-        let lengths: Vec<usize> = cut.iter().map(|row| row.len()).collect();
-        let mut found: Vec<Vec<f32>> = vec![Vec::new(); taps.len()];
-        for batch in batches(&lengths) {
-            let patches = patches_of(patches, &batch);
-            let pass = Pass {
-                rows: cut.get(batch).unwrap_or_default(),
-                taps,
-                last_only: matches!(at, At::One(_)),
-                patches: &patches,
-                stops: true,
-            };
-            for (found, tensor) in found.iter_mut().zip(self.stack.forward(pass)?.0) {
-                found.extend(numbers::<f32>(&tensor)?);
-            }
-        }
-        let count = if matches!(at, At::One(_)) { rows.len() } else { lengths.iter().sum() };
+        let found = match at {
+            At::EveryToken => self.capture_all(rows, taps, patches)?,
+            At::One(positions) => self.capture_at(rows, positions, taps, patches)?,
+        };
+        let count = match at {
+            At::EveryToken => rows.iter().map(Vec::len).sum(),
+            At::One(_) => rows.len(),
+        };
         taps.iter().zip(found).map(|(tap, found)| array(found, count, self.width(tap.site))).collect()
     }
 
     /// Negative log-likelihood of each token but the first, in nats, row by row; log-sum-exp in f64.
     ///
+    /// A row of one token has none. Weights that are not finite give NaN, and a token of probability 0 gives ∞.
+    ///
     /// # Errors
     /// As [`Self::capture`]; where the architecture is an encoder.
     pub fn token_nll(&self, rows: &[Vec<u32>], patches: &[Patch]) -> Result<Vec<Vec<f64>>, ModelError> {
-        self.check_rows(rows)?;
-        self.check_patches(rows, patches)?;
-        let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
         let mut all = Vec::with_capacity(rows.len());
-        for batch in batches(&lengths) {
-            let patches = patches_of(patches, &batch);
-            let rows: Vec<&[u32]> = rows.get(batch).unwrap_or_default().iter().map(Vec::as_slice).collect();
-            let pass = Pass { rows: &rows, patches: &patches, ..Pass::default() };
-            let (_, Some(x)) = self.stack.forward(pass)? else { continue };
-            let (places, targets) = predictions(&rows);
+        self.each_batch(rows, patches, Pass::default(), |rows, outcome| {
+            let Some(x) = outcome.stream else { return Ok(()) };
+            let (places, targets) = predictions(rows);
             let x = x.index_select(&Tensor::new(places, x.device())?, 0)?;
             let mut each = nll(&self.stack, &x, &targets)?.into_iter();
             all.extend(rows.iter().map(|row| each.by_ref().take(row.len() - 1).collect::<Vec<_>>()));
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 
-    /// Attention that each token pays to position `key`, a mean over heads: one array a layer, `(Σ lengths, heads)`.
+    /// Hidden states behind the last norm, `(Σ lengths, d)`, in the order of the rows.
+    ///
+    /// # Errors
+    /// As [`Self::capture`].
+    pub fn hidden(&self, rows: &[Vec<u32>], patches: &[Patch]) -> Result<Array2<f32>, ModelError> {
+        let mut all = Vec::new();
+        self.each_batch(rows, patches, Pass::default(), |_, outcome| {
+            let Some(x) = outcome.stream else { return Ok(()) };
+            all.extend(numbers::<f32>(&self.stack.hidden(&x)?)?);
+            Ok(())
+        })?;
+        array(all, rows.iter().map(Vec::len).sum(), self.config().hidden_size)
+    }
+
+    /// The share of its attention that each token pays to position `key` of its row: one array a layer,
+    /// `(Σ lengths, heads)`; 0 where a token does not see that position.
     ///
     /// # Errors
     /// As [`Self::capture`].
     pub fn attention_to(
         &self,
-        _rows: &[Vec<u32>],
-        _key: usize,
-        _layers: &[usize],
-        _patches: &[Patch],
+        rows: &[Vec<u32>],
+        key: usize,
+        layers: &[usize],
+        patches: &[Patch],
     ) -> Result<Vec<Array2<f32>>, ModelError> {
-        Err(candle_core::Error::msg("attention is not handed out yet").into())
+        layers.iter().try_for_each(|layer| self.check_layer(*layer))?;
+        let mut all = vec![Vec::new(); layers.len()];
+        let pass = Pass { watched: Some((layers, key)), through: Through::Read, ..Pass::default() };
+        self.each_batch(rows, patches, pass, |_, outcome| {
+            all.iter_mut().zip(outcome.shares).for_each(|(all, shares)| all.extend(shares));
+            Ok(())
+        })?;
+        let count = rows.iter().map(Vec::len).sum();
+        all.into_iter().map(|shares| array(shares, count, self.config().heads)).collect()
     }
 
-    /// Continues each row by `new_tokens` tokens: the most probable one (`top_k` = 1), or drawn from the `top_k` most
-    /// probable with their softmax renormalised, by a generator seeded with `seed`.
-    ///
-    /// # Errors
-    /// As [`Self::capture`].
-    pub fn generate(
+    /// Runs a pass over all rows, batch by batch, in their order.
+    fn each_batch(
         &self,
-        _rows: &[Vec<u32>],
-        _new_tokens: usize,
-        _top_k: usize,
-        _seed: u64,
-    ) -> Result<Vec<Vec<u32>>, ModelError> {
-        Err(candle_core::Error::msg("generation is not there yet").into())
+        rows: &[Vec<u32>],
+        patches: &[Patch],
+        pass: Pass<'_>,
+        mut each: impl FnMut(&[&[u32]], Outcome) -> Result<(), ModelError>,
+    ) -> Result<(), ModelError> {
+        self.check_rows(rows)?;
+        self.check_patches(rows, patches)?;
+        let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+        for batch in ranges(&lengths, BATCH_TOKENS) {
+            let patches = patches_of(patches, &batch);
+            let rows: Vec<&[u32]> = rows.get(batch).unwrap_or_default().iter().map(Vec::as_slice).collect();
+            let outcome = self.stack.forward(Pass { rows: &rows, patches: &patches, ..pass }, None)?;
+            each(&rows, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// The taps at every token, one list of numbers a tap.
+    fn capture_all(
+        &self,
+        rows: &[Vec<u32>],
+        taps: &[Tap],
+        patches: &[Patch],
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut all = vec![Vec::new(); taps.len()];
+        let pass = Pass { taps, through: Through::Read, ..Pass::default() };
+        self.each_batch(rows, patches, pass, |_, outcome| {
+            for (all, found) in all.iter_mut().zip(outcome.found) {
+                all.extend(numbers::<f32>(&found)?);
+            }
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// Length of what a site gives out.
-    fn width(&self, site: Site) -> usize {
+    pub(super) fn width(&self, site: Site) -> usize {
         match site {
             Site::Key => self.config().intermediate_size,
             Site::Value | Site::Attention | Site::Block => self.config().hidden_size,
         }
-    }
-
-    /// The rows as they are run: cut behind the position that is asked for, where the model looks back only.
-    fn cut<'a>(&self, rows: &'a [Vec<u32>], at: At<'_>) -> Result<Vec<&'a [u32]>, ModelError> {
-        let At::One(positions) = at else { return Ok(rows.iter().map(Vec::as_slice).collect()) };
-        if positions.len() != rows.len() {
-            let (found, needed) = (positions.len(), rows.len());
-            return Err(ModelError::Mismatch { what: "positions, one a row", found, needed });
-        }
-        let cut = rows.iter().zip(positions).map(|(row, position)| {
-            let what = "a position inside its row";
-            row.get(..=*position).ok_or(ModelError::Mismatch {
-                what,
-                found: *position,
-                needed: row.len() - 1,
-            })
-        });
-        cut.collect()
     }
 }
 

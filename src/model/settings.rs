@@ -67,6 +67,20 @@ impl Settings {
         value.as_f64().map(Some).ok_or_else(|| self.refused(key, value, "a number"))
     }
 
+    /// A finite number.
+    pub(super) fn number(&self, key: &'static str) -> Result<f64, ModelError> {
+        self.maybe_number(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// An object inside this one, or `None` where the key is absent.
+    pub(super) fn maybe_object(&self, key: &'static str) -> Result<Option<Self>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Object(keys)) => Ok(Some(Self { path: self.path.clone(), keys: keys.clone() })),
+            Some(value) => Err(self.refused(key, value, "an object")),
+        }
+    }
+
     /// A truth value; `absent` where the key is absent.
     pub(super) fn flag(&self, key: &'static str, absent: bool) -> Result<bool, ModelError> {
         let Some(value) = self.get(key) else { return Ok(absent) };

@@ -6,12 +6,15 @@ use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
 
-use super::arch::{Blueprint, Projection};
+use super::ModelError;
+use super::arch::{Blueprint, Positions, Projection};
 use super::block::{Block, Place, check_norm, load_norm};
-use super::ops::{Activation, Linear, Norm, activate};
-use super::pass::{Pass, Run};
+use super::cache::Cache;
+use super::distances::relative_bias;
+use super::ops::{Activation, Linear, Norm, activate, add_residual};
+use super::pass::{Outcome, Pass, Run};
 use super::weights::Weights;
-use super::{ModelError, Patch};
+use crate::tensor::Source;
 
 /// A model's parts.
 pub(super) struct Stack {
@@ -28,6 +31,11 @@ struct Embedding {
     tokens: Tensor,
     /// `(context, d)`.
     positions: Option<Tensor>,
+    /// The type that every token has, `(1, d)`.
+    token_type: Option<Tensor>,
+    norm: Option<Norm>,
+    /// What each range of distances adds to the scores of attention, `(buckets, heads)`.
+    distances: Option<Vec<f32>>,
 }
 
 /// What stands above the last block.
@@ -41,18 +49,26 @@ impl Stack {
     pub(super) fn new(blueprint: Blueprint, weights: Weights) -> Result<Self, ModelError> {
         let (config, names) = (&blueprint.config, &blueprint.names);
         let (d, vocabulary) = (config.hidden_size, config.vocabulary);
-        weights.entry(&format!("{}.weight", names.tokens), &[vocabulary, d])?;
-        if let Some((name, rows)) = names.positions {
-            weights.entry(&format!("{name}.weight"), &[rows, d])?;
+        let check = |name: &str, rows, columns| weights.entry(&format!("{name}.weight"), &[rows, columns]);
+        check(names.tokens, vocabulary, d)?;
+        match blueprint.positions {
+            Positions::Learned(name, rows) => check(name, rows, d).map(drop)?,
+            Positions::Relative(name, buckets, _) => {
+                check(name, buckets, blueprint.heads.queries).map(drop)?
+            }
+            Positions::Rotary(..) => {}
+        }
+        if let Some((name, rows)) = names.token_types {
+            check(name, rows, d)?;
         }
         for layer in 0..config.layers {
             Place { weights: &weights, blueprint: &blueprint, layer }.check()?;
         }
-        if let Some(name) = names.final_norm {
-            check_norm(&weights, &blueprint, name)?;
+        for name in [names.embedding_norm, names.final_norm].into_iter().flatten() {
+            check_norm(&weights, &blueprint, name, d)?;
         }
         if let Some(Projection { name, bias }) = names.head {
-            weights.entry(&format!("{name}.weight"), &[vocabulary, d])?;
+            check(name, vocabulary, d)?;
             if bias {
                 weights.entry(&format!("{name}.bias"), &[vocabulary])?;
             }
@@ -66,106 +82,109 @@ impl Stack {
         Place { weights: &self.weights, blueprint: &self.blueprint, layer }
     }
 
-    /// Runs a pass: what was read, and the residual stream behind the last block unless the pass stopped before.
-    pub(super) fn forward(&self, pass: Pass<'_>) -> Result<(Vec<Tensor>, Option<Tensor>), ModelError> {
-        let mut run = Run::new(pass, self.weights.dtype())?;
-        let mut x = self.embed(&run)?;
+    /// Runs a pass, behind what the cache holds of its rows.
+    pub(super) fn forward(&self, pass: Pass<'_>, cache: Option<&mut Cache>) -> Result<Outcome, ModelError> {
+        let mut run = Run::new(pass, &self.blueprint, cache, self.weights.dtype())?;
+        let mut x = self.embed(&mut run)?;
         for (layer, cell) in self.blocks.iter().enumerate() {
-            let block = self.once(cell, || self.place(layer).load())?;
+            let block = once(cell, || self.place(layer).load())?;
             match block.run(&self.blueprint, layer, &x, &mut run)? {
                 Some(out) => x = out,
-                None => return Ok((run.found(), None)),
+                None => return Ok(run.finish(None)),
             }
         }
-        Ok((run.found(), Some(x)))
+        Ok(run.finish(Some(x)))
+    }
+
+    /// The hidden state behind the last norm, from the residual stream behind the last block.
+    pub(super) fn hidden(&self, stream: &Tensor) -> Result<Tensor, ModelError> {
+        match &once(&self.head, || self.load_head())?.norm {
+            Some(norm) => Ok(norm.apply(stream)?),
+            None => Ok(stream.clone()),
+        }
     }
 
     /// Logits of some tokens, `(tokens, vocabulary)`, from the residual stream behind the last block.
-    pub(super) fn logits(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let head = self.once(&self.head, || self.load_head())?;
-        let normed = head.norm.as_ref().map(|norm| norm.apply(x)).transpose()?;
-        let Some(projection) = &head.projection else {
-            return Err(ModelError::NoHead { path: self.path() });
+    pub(super) fn logits(&self, stream: &Tensor) -> Result<Tensor, ModelError> {
+        let Some(projection) = &once(&self.head, || self.load_head())?.projection else {
+            return Err(ModelError::NoHead { path: self.weights.checkpoint().path().to_owned() });
         };
-        let logits = projection.product(normed.as_ref().unwrap_or(x))?;
+        let logits = projection.product(&self.hidden(stream)?)?;
         Ok(activate(logits, projection.bias.as_ref(), Activation::Identity)?)
     }
 
-    fn path(&self) -> std::path::PathBuf {
-        use crate::tensor::Source;
-        self.weights.checkpoint().path().to_owned()
-    }
-
     /// The sum of the embeddings of the tokens of all rows, `(tokens, d)`.
-    fn embed(&self, run: &Run<'_>) -> Result<Tensor, ModelError> {
-        let embedding = self.once(&self.embedding, || self.load_embedding())?;
-        let tokens: Vec<u32> = run.rows().iter().copied().flatten().copied().collect();
-        let mut x = embedding.tokens.index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?;
+    fn embed(&self, run: &mut Run<'_>) -> Result<Tensor, ModelError> {
+        let embedding = once(&self.embedding, || self.load_embedding())?;
+        let mut x = embedding.tokens.index_select(&Tensor::new(run.tokens(), &Device::Cpu)?, 0)?;
         if let Some(positions) = &embedding.positions {
-            let places: Vec<u32> =
-                run.rows().iter().flat_map(|row| positions_of(row.len(), run.patches())).collect();
-            x = x.add(&positions.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)?;
+            let places = Tensor::new(run.embedded_positions(), &Device::Cpu)?;
+            x = add_residual(x, &positions.index_select(&places, 0)?)?;
+        }
+        if let Some(token_type) = &embedding.token_type {
+            x = x.broadcast_add(token_type)?;
+        }
+        if let Some(norm) = &embedding.norm {
+            x = norm.apply(&x)?;
+        }
+        if let (Some(distances), Positions::Relative(_, buckets, farthest)) =
+            (&embedding.distances, &self.blueprint.positions)
+        {
+            run.set_bias(relative_bias(distances, *buckets, *farthest, run.longest()));
         }
         run.add_noise(x)
     }
 
     fn load_embedding(&self) -> Result<Embedding, ModelError> {
-        let Blueprint { config, names, .. } = &self.blueprint;
-        let table = |name: &str, rows: usize| {
-            let shape = [rows, config.hidden_size];
-            self.weights.tensor(self.weights.numbers(&format!("{name}.weight"), &shape)?, &shape)
-        };
+        let Blueprint { config, names, positions, heads, .. } = &self.blueprint;
+        let d = config.hidden_size;
+        let numbers =
+            |name: &str, rows, columns| self.weights.numbers(&format!("{name}.weight"), &[rows, columns]);
+        let table = |name, rows| self.weights.tensor(numbers(name, rows, d)?, &[rows, d]);
+        let token_type =
+            names.token_types.map(|(name, rows)| Ok::<_, ModelError>(table(name, rows)?.narrow(0, 0, 1)?));
+        let norm = names.embedding_norm.map(|name| load_norm(&self.weights, &self.blueprint, name, d));
+        let (mut learned, mut distances) = (None, None);
+        match *positions {
+            Positions::Learned(name, rows) => learned = Some(table(name, rows)?),
+            Positions::Relative(name, buckets, _) => distances = Some(numbers(name, buckets, heads.queries)?),
+            Positions::Rotary(..) => {}
+        }
         Ok(Embedding {
             tokens: table(names.tokens, config.vocabulary)?,
-            positions: names.positions.map(|(name, rows)| table(name, rows)).transpose()?,
+            positions: learned,
+            token_type: token_type.transpose()?,
+            norm: norm.transpose()?,
+            distances,
         })
     }
 
     fn load_head(&self) -> Result<Head, ModelError> {
         let Blueprint { config, names, .. } = &self.blueprint;
-        let norm =
-            names.final_norm.map(|name| load_norm(&self.weights, &self.blueprint, name)).transpose()?;
+        let (d, vocabulary) = (config.hidden_size, config.vocabulary);
+        let norm = names.final_norm.map(|name| load_norm(&self.weights, &self.blueprint, name, d));
+        let read =
+            |name: String, shape: &[usize]| self.weights.tensor(self.weights.numbers(&name, shape)?, shape);
         let projection = match names.head {
-            Some(Projection { name, bias }) => {
-                let shape = [config.vocabulary, config.hidden_size];
-                let weight = self.weights.numbers(&format!("{name}.weight"), &shape)?;
-                let bias = bias.then(|| {
-                    let numbers = self.weights.numbers(&format!("{name}.bias"), &[config.vocabulary])?;
-                    self.weights.tensor(numbers, &[config.vocabulary])
-                });
-                let weight = self.weights.tensor(weight, &shape)?.t()?;
-                Some(Linear { weight, bias: bias.transpose()? })
-            }
+            Some(Projection { name, bias }) => Some(Linear {
+                weight: read(format!("{name}.weight"), &[vocabulary, d])?.t()?,
+                bias: bias.then(|| read(format!("{name}.bias"), &[vocabulary])).transpose()?,
+            }),
             None if config.causal => {
-                let tokens = &self.once(&self.embedding, || self.load_embedding())?.tokens;
+                let tokens = &once(&self.embedding, || self.load_embedding())?.tokens;
                 Some(Linear { weight: tokens.t()?, bias: None })
             }
             None => None,
         };
-        Ok(Head { norm, projection })
-    }
-
-    /// The part in a cell, made when it is first asked for.
-    fn once<'a, T>(
-        &self,
-        cell: &'a OnceLock<T>,
-        make: impl FnOnce() -> Result<T, ModelError>,
-    ) -> Result<&'a T, ModelError> {
-        if let Some(part) = cell.get() {
-            return Ok(part);
-        }
-        let part = make()?;
-        Ok(cell.get_or_init(|| part))
+        Ok(Head { norm: norm.transpose()?, projection })
     }
 }
 
-/// Rows of the position embedding for a row of tokens.
-fn positions_of(tokens: usize, patches: &[Patch]) -> impl Iterator<Item = u32> {
-    (0..tokens).map(move |at| {
-        let moved = patches.iter().find_map(|patch| match patch {
-            Patch::PositionEmbedding { position, by } if *position == at => Some(*by),
-            _ => None,
-        });
-        u32::try_from(moved.unwrap_or(at)).unwrap_or(u32::MAX)
-    })
+/// The part in a cell, made when it is first asked for. Two threads that ask at once may both make it; one is kept.
+fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, ModelError>) -> Result<&T, ModelError> {
+    if let Some(part) = cell.get() {
+        return Ok(part);
+    }
+    let part = make()?;
+    Ok(cell.get_or_init(|| part))
 }

@@ -15,6 +15,13 @@ use crate::tensor::{Dtype, Entry, NumberKind, Source, f8_e4m3_to_f32, f8_e5m2_to
 /// Elements that one task widens.
 const TASK_ELEMENTS: usize = 1 << 18;
 
+/// Other spellings of parts of names: BERT's first conversions, and T5 where the encoder was saved alone.
+const ALIASES: [(&str, &str); 3] = [
+    ("LayerNorm.weight", "LayerNorm.gamma"),
+    ("LayerNorm.bias", "LayerNorm.beta"),
+    ("shared.", "embed_tokens."),
+];
+
 /// A checkpoint's tensors by their bare names: without known prefixes and without the root of the architecture.
 pub(super) struct Weights {
     checkpoint: Checkpoint,
@@ -42,14 +49,10 @@ impl Weights {
         &self.checkpoint
     }
 
-    /// Whether there is a tensor of that bare name.
-    pub(super) fn has(&self, bare: &str) -> bool {
-        self.stored.contains_key(bare)
-    }
-
     /// The name of a tensor as the checkpoint has it.
     pub(super) fn stored_name(&self, bare: &str) -> Option<&str> {
-        self.stored.get(bare).map(String::as_str)
+        let alias = |(ours, other): &(&str, &str)| self.stored.get(&bare.replace(ours, other));
+        self.stored.get(bare).or_else(|| ALIASES.iter().find_map(alias)).map(String::as_str)
     }
 
     fn path(&self) -> PathBuf {
@@ -58,7 +61,7 @@ impl Weights {
 
     /// The entry of a tensor, which must have that shape and hold floats.
     pub(super) fn entry(&self, bare: &str, shape: &[usize]) -> Result<&Entry, ModelError> {
-        let stored = self.stored.get(bare).and_then(|name| self.checkpoint.entries().get(name));
+        let stored = self.stored_name(bare).and_then(|name| self.checkpoint.entries().get(name));
         let Some(entry) = stored else {
             return Err(ModelError::MissingTensor { path: self.path(), tensor: bare.to_owned() });
         };

@@ -1,6 +1,8 @@
 //! GPT-2: learned positions, layer norms before attention and MLP, projections stored by inputs (`Conv1D`).
 
-use super::{Blueprint, Names, Order, Packed, Projection, Widening, activation, head_size, must_be};
+use super::{
+    Blueprint, Names, Order, Packed, Positions, Projection, Widening, activation, head_size, must_be,
+};
 use crate::model::ops::{Heads, NormKind};
 use crate::model::settings::Settings;
 use crate::model::{Architecture, Config, ModelError, Orientation};
@@ -35,13 +37,16 @@ pub(super) fn read(settings: &Settings) -> Result<Blueprint, ModelError> {
         norm: (NormKind::Layer, settings.maybe_number("layer_norm_epsilon")?.unwrap_or(1e-5)),
         order: Order::Sequential,
         activation: activation(settings, "activation_function", "gelu_new")?,
+        positions: Positions::Learned("wpe", context),
         orientation: Orientation::KeyMajor,
         names: Names {
             root: "",
             block: ("h.", "."),
             tokens: "wte",
-            positions: Some(("wpe", context)),
+            token_types: None,
+            embedding_norm: None,
             packed: Packed::Together(projection("attn.c_attn")),
+            head_norms: None,
             attention_output: projection("attn.c_proj"),
             widening: Widening::Plain(projection("mlp.c_fc")),
             down: projection("mlp.c_proj"),

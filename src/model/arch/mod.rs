@@ -3,9 +3,15 @@
 //! A blueprint is data: extents, switches and the names of tensors. One block runs them all. A further architecture is
 //! one more file here, its line in [`KNOWN`] and its name in [`Architecture`](super::Architecture).
 
+mod bert;
 mod gpt2;
+mod gpt_neox;
+mod gptj;
+mod llama;
+mod rope;
+mod t5;
 
-use super::ops::{Activation, Heads, NormKind};
+use super::ops::{Activation, Frequencies, Heads, NormKind, Pairing};
 use super::settings::Settings;
 use super::{Config, ModelError, Orientation};
 
@@ -13,7 +19,17 @@ use super::{Config, ModelError, Orientation};
 type Reader = fn(&Settings) -> Result<Blueprint, ModelError>;
 
 /// `model_type` of each architecture that runs, and what reads its configuration.
-const KNOWN: [(&str, Reader); 1] = [("gpt2", gpt2::read)];
+const KNOWN: [(&str, Reader); 9] = [
+    ("gpt2", gpt2::read),
+    ("gptj", gptj::read),
+    ("gpt_neox", gpt_neox::read),
+    ("llama", llama::llama),
+    ("mistral", llama::mistral),
+    ("qwen2", llama::qwen2),
+    ("qwen3", llama::qwen3),
+    ("t5", t5::read),
+    ("bert", bert::read),
+];
 
 /// The blueprint of the model that `config.json` describes.
 pub(super) fn blueprint(settings: &Settings) -> Result<Blueprint, ModelError> {
@@ -41,10 +57,24 @@ pub(super) struct Blueprint {
     pub(super) order: Order,
     /// The MLP's function.
     pub(super) activation: Activation,
+    /// How a token's position is told.
+    pub(super) positions: Positions,
     /// How the projections are stored.
     pub(super) orientation: Orientation,
     /// Names of tensors.
     pub(super) names: Names,
+}
+
+/// How a token's position is told.
+#[derive(Clone, Debug)]
+pub(super) enum Positions {
+    /// A vector for each position is added to the embedding: the tensor's name, and how many there are.
+    Learned(&'static str, usize),
+    /// Queries and keys are turned.
+    Rotary(Frequencies, Pairing),
+    /// The distance of two tokens adds to their score: the tensor's name, numbers for distances, and the distance from
+    /// which on all are alike.
+    Relative(&'static str, usize, usize),
 }
 
 /// Where the norms of a block stand.
@@ -96,10 +126,14 @@ pub(super) struct Names {
     pub(super) block: (&'static str, &'static str),
     /// Token embedding, without `.weight`.
     pub(super) tokens: &'static str,
-    /// Learned position embedding and how many rows it has.
-    pub(super) positions: Option<(&'static str, usize)>,
+    /// Token type embedding, of which row 0 is added to every token, and how many rows it has.
+    pub(super) token_types: Option<(&'static str, usize)>,
+    /// Norm of the embeddings' sum.
+    pub(super) embedding_norm: Option<&'static str>,
     /// Queries, keys and values.
     pub(super) packed: Packed,
+    /// Norms of each head's query and key.
+    pub(super) head_norms: Option<(&'static str, &'static str)>,
     /// Output of attention.
     pub(super) attention_output: Projection,
     /// The MLP's first matrix or matrices.

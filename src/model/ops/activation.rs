@@ -23,13 +23,12 @@ pub(in crate::model) fn activate(x: Tensor, bias: Option<&Tensor>, activation: A
     Ok(x)
 }
 
-/// `y + bias + residual`, all `(tokens, width)`; overwrites `y`, never `residual`.
-pub(in crate::model) fn add_residual(y: Tensor, bias: Option<&Tensor>, residual: &Tensor) -> Result<Tensor> {
-    let y = activate(y, bias, Activation::Identity)?;
-    if y.track_op() || residual.track_op() {
-        return y.add(residual);
+/// `y + x`, both `(tokens, width)`; overwrites `y`, never `x`.
+pub(in crate::model) fn add_residual(y: Tensor, x: &Tensor) -> Result<Tensor> {
+    if y.track_op() || x.track_op() {
+        return y.add(x);
     }
-    y.inplace_op2(residual, &AddInPlace)?;
+    y.inplace_op2(x, &AddInPlace)?;
     Ok(y)
 }
 

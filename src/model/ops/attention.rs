@@ -2,11 +2,13 @@
 
 #![expect(clippy::inline_always, reason = "kernels become part of their caller, see `simd`")]
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::attention_slope::AttentionSlope;
 use super::simd::{Kernel, row_of, run};
 use super::tile::{LANES, Panels, QUERIES, multiply, softmax};
 use super::{Real, is_double, values};
@@ -37,23 +39,13 @@ impl Heads {
     }
 }
 
-/// Keys and values of tokens that stand before those of the batch: `(tokens, keys | values)` each.
-#[derive(Clone, Debug, Default)]
-pub(in crate::model) struct Past {
-    /// One for all rows, or one for each.
-    pub(in crate::model) rows: Vec<CpuStorage>,
-}
-
-impl Past {
-    fn of<T: Real>(&self, row: usize) -> &[T] {
-        self.rows.get(row).or(self.rows.first()).and_then(T::slice).unwrap_or_default()
-    }
-}
+/// Keys and values of the tokens that stand before each row, `(tokens, keys | values)`; rows may share them.
+pub(in crate::model) type Past = Vec<Arc<CpuStorage>>;
 
 /// `softmax(q kᵀ · scale + bias) v` for each row and each head by itself.
 ///
 /// The input is `(tokens, packed)`: queries, keys and values of all heads, in this order; the output `(tokens,
-/// queries · size)`. A score that is not finite makes its token's output NaN.
+/// queries · size)`. A score that is NaN or +∞ makes its token's output NaN.
 #[derive(Clone)]
 pub(in crate::model) struct Attention {
     /// Extents.
@@ -64,10 +56,30 @@ pub(in crate::model) struct Attention {
     pub(in crate::model) causal: bool,
     /// How many tokens a token sees, itself counted; `None` for all.
     pub(in crate::model) window: Option<usize>,
+    /// What the distance of two tokens adds to their score.
+    pub(in crate::model) bias: Option<Arc<RelativeBias>>,
     /// Where each row begins among the tokens, and behind it where the last one ends.
     pub(in crate::model) starts: Arc<[usize]>,
-    /// What stands before the rows.
-    pub(in crate::model) past: Option<Arc<Past>>,
+    /// What stands before the rows; empty for nothing. Gradients do not reach it.
+    pub(in crate::model) past: Past,
+}
+
+/// A number for each head and each distance, from `−reach` to `reach`, that is added to the scores.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::model) struct RelativeBias {
+    /// The largest distance that there is a number for.
+    pub(in crate::model) reach: usize,
+    /// `(heads, 2·reach + 1)`, by the key's position less the query's.
+    pub(in crate::model) values: Vec<f32>,
+}
+
+impl RelativeBias {
+    /// The numbers of a head for a query at that position: one for each key from the first on.
+    pub(super) fn of(&self, head: usize, query: usize) -> &[f32] {
+        row_of(&self.values, head, 2 * self.reach + 1)
+            .get(self.reach.saturating_sub(query)..)
+            .unwrap_or_default()
+    }
 }
 
 impl Attention {
@@ -76,18 +88,34 @@ impl Attention {
         packed.apply_op1(self)
     }
 
+    /// The tokens that the token at `position` looks at, where there are `all`; both counted with what stands before.
+    #[inline(always)]
+    pub(super) fn seen_by(&self, position: usize, all: usize) -> Range<usize> {
+        let end = if self.causal { all.min(position + 1) } else { all };
+        let start = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
+        start.min(end)..end
+    }
+
+    /// The packed queries, keys and values of each row.
+    pub(super) fn rows<'a, T>(&self, packed: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+        let width = self.heads.packed();
+        self.starts.windows(2).map(move |ends| match ends {
+            &[start, end] => packed.get(start * width..end * width).unwrap_or_default(),
+            _ => &[],
+        })
+    }
+
     fn forward<T: Real>(&self, packed: &[T]) -> Vec<T> {
         let tokens = self.starts.last().copied().unwrap_or(0);
         let width = self.heads.queries * self.heads.size;
         let mut out = vec![T::ZERO; tokens * width];
         let mut blocks = Vec::new();
         let mut rest = out.as_mut_slice();
-        for (row, ends) in self.starts.windows(2).enumerate() {
-            let &[start, end] = ends else { continue };
-            let own = packed.get(start * self.heads.packed()..end * self.heads.packed()).unwrap_or_default();
-            let past = self.past.as_ref().map_or(&[][..], |past| past.of(row));
-            for first in (0..end - start).step_by(TASK_QUERIES) {
-                let queries = TASK_QUERIES.min(end - start - first);
+        for (row, own) in self.rows(packed).enumerate() {
+            let past = self.past.get(row).and_then(|past| T::slice(past)).unwrap_or_default();
+            let tokens = own.len() / self.heads.packed();
+            for first in (0..tokens).step_by(TASK_QUERIES) {
+                let queries = TASK_QUERIES.min(tokens - first);
                 let (block, behind) = std::mem::take(&mut rest).split_at_mut(queries * width);
                 rest = behind;
                 blocks.push(Block { attention: self, own, past, first, out: block });
@@ -110,6 +138,13 @@ impl CustomOp1 for Attention {
             true => Real::storage(self.forward::<f64>(values(packed, layout)?)),
         };
         Ok((out, (tokens, self.heads.queries * self.heads.size).into()))
+    }
+
+    fn bwd(&self, packed: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        if !self.past.is_empty() {
+            bail!("gradients do not reach tokens that were run before")
+        }
+        packed.apply_op2_no_bwd(&gradient.contiguous()?, &AttentionSlope(self.clone())).map(Some)
     }
 }
 
@@ -196,7 +231,7 @@ impl<T: Real> Block<'_, T> {
         &mut self,
         scratch: &mut Scratch<T>,
         head: usize,
-        asked: std::ops::Range<usize>,
+        asked: Range<usize>,
         before: usize,
     ) {
         let Heads { queries, size, .. } = self.attention.heads;
@@ -217,8 +252,10 @@ impl<T: Real> Block<'_, T> {
             }
         }
         for (at, scores) in scratch.scores.iter_mut().enumerate() {
-            let seen = self.seen_by(before + self.first + asked.start + at, scratch.weights.len());
-            softmax(scores, seen, T::narrow(self.attention.scale));
+            let position = before + self.first + asked.start + at;
+            let seen = self.attention.seen_by(position, scratch.weights.len());
+            let bias = self.attention.bias.as_ref().map_or(&[][..], |bias| bias.of(head, position));
+            softmax(scores, seen, T::narrow(self.attention.scale), bias);
             for (slot, score) in scratch.weights.iter_mut().zip(scores.iter()) {
                 if let Some(slot) = slot.get_mut(at) {
                     *slot = *score;
@@ -235,13 +272,5 @@ impl<T: Real> Block<'_, T> {
                 }
             }
         }
-    }
-
-    /// The tokens that the token at `position` (counted with those before the row) looks at.
-    #[inline(always)]
-    fn seen_by(&self, position: usize, all: usize) -> std::ops::Range<usize> {
-        let end = if self.attention.causal { all.min(position + 1) } else { all };
-        let start = self.attention.window.map_or(0, |window| (position + 1).saturating_sub(window));
-        start..end
     }
 }

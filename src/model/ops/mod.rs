@@ -8,21 +8,25 @@
 
 mod activation;
 mod attention;
+mod attention_slope;
+mod attention_weights;
 mod curve;
 mod linear;
 mod log_sum_exp;
 mod norm;
 mod real;
+mod rotary;
 mod simd;
 mod tile;
 
 pub(super) use activation::{activate, add_residual, gate};
-pub(super) use attention::{Attention, Heads, Past};
+pub(super) use attention::{Attention, Heads, Past, RelativeBias};
 pub(super) use curve::Activation;
 pub(super) use linear::Linear;
 pub(super) use log_sum_exp::log_sum_exp;
 pub(super) use norm::{Norm, NormKind};
 pub(super) use real::Real;
+pub(super) use rotary::{Frequencies, Pairing, Rotary};
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

@@ -69,15 +69,24 @@ impl<T: Real> Panels<T> {
     }
 }
 
-/// `softmax(scale · x)` over the columns that are seen; 0 in all others. The sum is taken in f64.
+/// `softmax(scale · x + bias)` over the columns that are seen; 0 in all others. The sum is taken in f64.
+///
+/// `row` is filled up to a multiple of [`LANES`] with columns that are not seen; `bias` may be empty.
 #[inline(always)]
-pub(super) fn softmax<T: Real>(row: &mut [T], seen: Range<usize>, scale: T) {
-    let (lanes, _) = row.as_chunks_mut::<LANES>();
+pub(super) fn softmax<T: Real>(row: &mut [T], seen: Range<usize>, scale: T, bias: &[f32]) {
     let least = T::narrow(f64::NEG_INFINITY);
+    for x in &mut *row {
+        *x = *x * scale;
+    }
+    for (x, bias) in row.iter_mut().zip(bias) {
+        *x = *x + T::narrow(f64::from(*bias));
+    }
+    row.iter_mut().take(seen.start).for_each(|x| *x = least);
+    row.iter_mut().skip(seen.end).for_each(|x| *x = least);
+    let (lanes, _) = row.as_chunks_mut::<LANES>();
     let mut largest = [least; LANES];
-    for (group, x) in lanes.iter_mut().enumerate() {
-        for (at, (x, largest)) in x.iter_mut().zip(&mut largest).enumerate() {
-            *x = if seen.contains(&(group * LANES + at)) { *x * scale } else { least };
+    for x in &*lanes {
+        for (x, largest) in x.iter().zip(&mut largest) {
             *largest = if *x > *largest { *x } else { *largest };
         }
     }
@@ -90,7 +99,7 @@ pub(super) fn softmax<T: Real>(row: &mut [T], seen: Range<usize>, scale: T) {
         }
     }
     let share = T::narrow(1.0 / sums.iter().sum::<f64>());
-    for x in lanes.iter_mut().flatten() {
+    for x in row {
         *x = *x * share;
     }
 }

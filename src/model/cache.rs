@@ -1,0 +1,57 @@
+//! Keys and values of tokens that were run before, for rows that go on from them.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, Storage, Tensor, bail};
+
+use super::ops::{Heads, Past};
+
+/// What each row has behind it, in every layer that it was run through.
+#[derive(Clone, Default)]
+pub(super) struct Cache {
+    /// Keys and values of each row, layer by layer.
+    pub(super) layers: Vec<Past>,
+    /// Tokens of each row.
+    pub(super) tokens: Vec<usize>,
+}
+
+impl Cache {
+    /// A cache of rows that have nothing behind them.
+    pub(super) fn empty(layers: usize, rows: usize) -> Self {
+        let nothing = || Arc::new(CpuStorage::F32(Vec::new()));
+        let past: Past = std::iter::repeat_with(nothing).take(rows).collect();
+        Self { layers: vec![past; layers], tokens: vec![0; rows] }
+    }
+
+    /// A cache whose rows go on from these rows of this one, which may stand there more than once.
+    pub(super) fn branch(&self, rows: &[usize]) -> Self {
+        let chosen = |past: &Past| rows.iter().filter_map(|row| past.get(*row).cloned()).collect();
+        Self {
+            layers: self.layers.iter().map(chosen).collect(),
+            tokens: rows.iter().filter_map(|row| self.tokens.get(*row).copied()).collect(),
+        }
+    }
+
+    /// Adds the keys and values of a layer's further tokens, whose rows begin at `starts` in the packed tensor.
+    pub(super) fn extend(
+        &mut self,
+        layer: usize,
+        packed: &Tensor,
+        heads: Heads,
+        starts: &[usize],
+    ) -> candle_core::Result<()> {
+        let packed = packed.detach();
+        let (storage, _) = packed.storage_and_layout();
+        let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else { bail!("a cache holds numbers in f32") };
+        let Some(past) = self.layers.get_mut(layer) else { return Ok(()) };
+        for (past, ends) in past.iter_mut().zip(starts.windows(2)) {
+            let &[start, end] = ends else { continue };
+            let CpuStorage::F32(past) = Arc::make_mut(past) else { bail!("a cache holds numbers in f32") };
+            let own = numbers.get(start * heads.packed()..end * heads.packed()).unwrap_or_default();
+            for token in own.chunks_exact(heads.packed()) {
+                past.extend_from_slice(token.get(heads.queries * heads.size..).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+}

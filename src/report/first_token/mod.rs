@@ -1,0 +1,81 @@
+//! `diagnose.first-token/1`: the record and a file a format.
+
+mod csv;
+mod record;
+mod sheet;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::keys::first_token::{FirstToken, Standing};
+use crate::model::Site;
+use crate::report::{Format, Page, json};
+
+/// What `diagnose first-token` has to show.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstTokenReport<'a> {
+    /// What was found.
+    pub found: &'a FirstToken,
+    /// Records of the texts that could not be used.
+    pub bad_records: usize,
+}
+
+#[derive(Serialize)]
+struct Line<T> {
+    record: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl FirstTokenReport<'_> {
+    /// Writes the report.
+    ///
+    /// JSON lines are a summary, then a line a measurement, a block's extremes and a layer's attention. CSV has a row a
+    /// measurement.
+    ///
+    /// # Errors
+    /// Where `out` does not take it.
+    pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Table => sheet::sheet(self).write_terminal(page, out),
+            Format::Markdown => sheet::sheet(self).write_markdown(out),
+            Format::Json => json::write_document(&record::Record::from(self), out),
+            Format::Jsonl => {
+                let record = record::Record::from(self);
+                json::write_line(&Line { record: "summary", content: &record.head }, out)?;
+                for content in &record.measurements {
+                    json::write_line(&Line { record: "measurement", content }, out)?;
+                }
+                for content in &record.massive {
+                    json::write_line(&Line { record: "massive", content }, out)?;
+                }
+                for content in &record.attention {
+                    json::write_line(&Line { record: "attention", content }, out)?;
+                }
+                Ok(())
+            }
+            Format::Csv => csv::write(self.found, out),
+        }
+    }
+}
+
+/// A site as records name it.
+const fn site_name(site: Site) -> &'static str {
+    match site {
+        Site::Key => "key",
+        Site::Value => "value",
+        Site::Attention => "attention",
+        Site::Block => "block",
+    }
+}
+
+/// A standing as records name it.
+const fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Unknown => "unknown",
+        Standing::Alike => "alike",
+        Standing::Separable => "separable",
+        Standing::Apart => "apart",
+    }
+}
