@@ -84,7 +84,8 @@ fn behind_a_bos_token_a_person_is_told_that_it_takes_the_first_position() {
 fn programs_get_every_case_in_each_of_their_formats() {
     let (_folder, path) = file("cases.json", MIXED);
     let of = |format| {
-        let ran = screened("tokenizers/byte-level", path.to_str().unwrap(), &["--format", format, "--top", "1"]);
+        let ran =
+            screened("tokenizers/byte-level", path.to_str().unwrap(), &["--format", format, "--top", "1"]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         told(&ran).replace(env!("CARGO_PKG_VERSION"), "VERSION")
     };
@@ -116,7 +117,8 @@ fn threads_change_no_byte() {
 #[test]
 fn cases_come_over_stdin_too() {
     let model = fixture("tokenizers/byte-level");
-    let mut command = crate::runner::program(&["keys", "--model", &model, "--screen", "-", "--format", "csv"]);
+    let mut command =
+        crate::runner::program(&["keys", "--model", &model, "--screen", "-", "--format", "csv"]);
     let (_folder, path) = file("cases.jsonl", "{\"prompt\": \"{} is\", \"subject\": \"Paris\"}\n");
     let ran = crate::runner::finish(command.stdin(fs::File::open(path).unwrap()));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -125,7 +127,8 @@ fn cases_come_over_stdin_too() {
 
 #[test]
 fn a_record_that_is_no_case_is_a_row_and_a_failed_check() {
-    let (_folder, path) = file("cases.json", r#"[{"prompt": "{} is", "subject": "Paris"}, {"prompt": "x"}, 3]"#);
+    let (_folder, path) =
+        file("cases.json", r#"[{"prompt": "{} is", "subject": "Paris"}, {"prompt": "x"}, 3]"#);
     let ran = screened("tokenizers/byte-level", path.to_str().unwrap(), &["--format", "json"]);
     assert_eq!(ran.code, Some(1));
     assert_eq!(ran.stderr, "check failed: 2 of 3 records are no cases\n");
@@ -150,6 +153,12 @@ fn what_cannot_be_screened_at_all_says_why() {
     assert_eq!(kind(screened("tokenizers/byte-level", "absent.json", &json)), "not-found");
     fs::write(folder.path().join("cases.json"), "case_id,prompt\n").unwrap();
     assert_eq!(kind(screened("tokenizers/byte-level", path, &json)), "dataset-not-json");
-    assert_eq!(kind(screened("tokenizers/byte-level", path, &[&json[..], &["--fail-on", "collapse"]].concat())), "usage");
-    assert_eq!(kind(screened("tokenizers/byte-level", path, &[&json[..], &["--layer", "3"]].concat())), "usage");
+    assert_eq!(
+        kind(screened("tokenizers/byte-level", path, &[&json[..], &["--fail-on", "collapse"]].concat())),
+        "usage"
+    );
+    assert_eq!(
+        kind(screened("tokenizers/byte-level", path, &[&json[..], &["--layer", "3"]].concat())),
+        "usage"
+    );
 }
