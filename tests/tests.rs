@@ -16,6 +16,7 @@ mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
+mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod runner; // runs the program
