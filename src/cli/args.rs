@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::measure_args::{MomentsArgs, PerplexityArgs};
+use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
 
@@ -106,6 +106,7 @@ pub(super) enum Command {
     Deltas(DeltasArgs),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
+    FirstToken(FirstTokenArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

@@ -44,7 +44,7 @@ fn compared(model: &Perplexity, paired: &Paired, baseline: Option<&Perplexity>) 
     } else if (0.9995..1.0005).contains(&ratio) {
         format!("perplexity {now}, as the baseline's {before}")
     } else {
-        format!("perplexity {now} against {before} of the baseline: {} times", shown(ratio))
+        format!("perplexity {now} against {before} of the baseline: {} times as much", shown(ratio))
     };
     (if ratio.is_finite() { Tone::Strong } else { Tone::Bad }, text)
 }
