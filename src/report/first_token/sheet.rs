@@ -47,7 +47,8 @@ fn notes(report: &FirstTokenReport<'_>) -> Vec<String> {
     }
     for m in &found.measurements {
         if let Err(reason) = &m.found {
-            notes.push(format!("{} {} is not measured: {reason}", place(m), site(m)));
+            let place = m.layer.map_or_else(|| place(m), |layer| format!("layer {layer}"));
+            notes.push(format!("{place}, {}: not measured, {reason}", site(m)));
         }
     }
     notes

@@ -55,7 +55,7 @@ fn notes(report: &PerplexityReport<'_>) -> Vec<String> {
         let path = model.path.display();
         if model.summary.nonfinite_texts > 0 {
             let n = counted(model.summary.nonfinite_texts, "text");
-            notes.push(format!("{path}: {n} without a finite likelihood; they are in every mean"));
+            notes.push(format!("{path}: {n} without a finite likelihood, counted in every mean"));
         }
         if let Some(Inference { p_value, .. }) = paired.as_ref().and_then(|paired| paired.inference.as_ref())
         {
