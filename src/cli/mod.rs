@@ -20,6 +20,7 @@ mod doctor;
 pub mod exit;
 mod failure;
 mod first_token;
+mod keys;
 mod measure_args;
 mod moments;
 mod output;
@@ -27,6 +28,7 @@ mod perplexity;
 mod progress;
 mod refusals;
 mod run;
+mod screen;
 mod settings;
 mod texts;
 

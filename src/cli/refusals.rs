@@ -22,7 +22,10 @@ impl From<ReadError> for Failure {
 
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
-        let mut failure = Self::new(error.kind(), format!("cannot run the model: {error}"));
+        let mut failure = match &error {
+            ModelError::Tokenizer(error) => Self::new(error.kind(), error),
+            error => Self::new(error.kind(), format!("cannot run the model: {error}")),
+        };
         if let Some(path) = error.path() {
             failure = failure.at(path);
         }

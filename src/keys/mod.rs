@@ -37,5 +37,5 @@ pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
 pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
-pub use screen::{ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
+pub use screen::{BAD_RECORD, ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
 pub use verdict::{Calibration, Level, Setting, Verdict, verdict};

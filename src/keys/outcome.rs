@@ -48,6 +48,8 @@ pub struct RefusedCase {
     pub index: usize,
     /// Its name, where the record could be read.
     pub case_id: Option<String>,
+    /// A stable word for the cause.
+    pub kind: &'static str,
     /// What is wrong with it.
     pub reason: String,
 }

@@ -8,9 +8,10 @@ use ndarray::{Array2, s};
 use rayon::prelude::*;
 
 use super::outcome::{CaseOutcome, Fact, RefusedCase, Scan};
+use super::screen::BAD_RECORD;
 use super::{
-    Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, in_context, of_adjusted,
-    verdict,
+    Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, in_context,
+    of_adjusted, verdict,
 };
 use crate::model::{At, Model, ModelError, PlacedPrompt, Site, Tap, place, slot};
 use crate::reader::{BadRecord, Case, DumpedKeys, UnusableKeys};
@@ -92,6 +93,9 @@ fn setting_of(model: &Model, plan: &ScanPlan<'_>, adjustment: &Adjustment) -> Re
     })
 }
 
+/// Why a case is refused: a stable word, and what is wrong with it.
+type Why = (&'static str, String);
+
 /// A case as rows of tokens, one a template, the bare one first.
 struct Prepared<'a> {
     case: &'a Case,
@@ -109,48 +113,50 @@ fn prepare<'a>(
     let case = match case {
         Ok(case) => case,
         Err(bad) => {
-            return Err(RefusedCase { index: bad.index, case_id: None, reason: bad.reason.clone() });
+            let reason = bad.reason.clone();
+            return Err(RefusedCase { index: bad.index, case_id: None, kind: BAD_RECORD, reason });
         }
     };
-    place_all(model, case, templates).map_err(|reason| RefusedCase {
+    place_all(model, case, templates).map_err(|(kind, reason)| RefusedCase {
         index,
         case_id: Some(case.case_id.clone()),
+        kind,
         reason,
     })
 }
 
-fn place_all<'a>(
-    model: &Model,
-    case: &'a Case,
-    templates: &WeightedTemplates,
-) -> Result<Prepared<'a>, String> {
-    let tokenizer = model.tokenizer().map_err(|error| error.to_string())?;
-    let prompt = slot(&case.prompt, &case.subject).map_err(|refused| refused.to_string())?;
+fn place_all<'a>(model: &Model, case: &'a Case, templates: &WeightedTemplates) -> Result<Prepared<'a>, Why> {
+    let tokenizer = model.tokenizer().map_err(|error| (error.kind(), error.to_string()))?;
+    let prompt =
+        slot(&case.prompt, &case.subject).map_err(|refused| (refused.kind(), refused.to_string()))?;
     let (mut rows, mut positions, mut fact) = (Vec::new(), Vec::new(), None);
     for (number, template) in templates.templates().iter().enumerate() {
         let placed = place(tokenizer, &in_context(template, &prompt), &case.subject);
-        let placed = placed.map_err(|refused| match number {
-            0 => refused.to_string(),
-            _ => format!("behind template {number} of {}: {refused}", templates.prefixed()),
+        let placed = placed.map_err(|refused| {
+            let reason = match number {
+                0 => refused.to_string(),
+                _ => format!("behind template {number} of {}: {refused}", templates.prefixed()),
+            };
+            (refused.kind(), reason)
         })?;
         fits(model, &placed, number)?;
         fact.get_or_insert_with(|| fact_of(case, &placed));
         positions.push(placed.subject_last);
         rows.push(placed.tokens);
     }
-    let fact = fact.ok_or("there is no template")?;
+    let fact = fact.ok_or_else(|| ("no-template", "there is no template".to_owned()))?;
     Ok(Prepared { case, fact, rows, positions })
 }
 
 /// Refuses a prompt that the model cannot take.
-fn fits(model: &Model, placed: &PlacedPrompt, template: usize) -> Result<(), String> {
+fn fits(model: &Model, placed: &PlacedPrompt, template: usize) -> Result<(), Why> {
     match model.config().context_length {
         Some(context) if placed.tokens.len() > context => {
             let behind = if template == 0 { String::new() } else { format!(" behind template {template}") };
-            Err(format!(
-                "the prompt has {} tokens{behind}, the context of the model holds {context}",
-                placed.tokens.len()
-            ))
+            let tokens = placed.tokens.len();
+            let reason =
+                format!("the prompt has {tokens} tokens{behind}, the context of the model holds {context}");
+            Err(("too-long", reason))
         }
         _ => Ok(()),
     }
@@ -215,11 +221,16 @@ pub fn scan_dump(
 ) -> Result<Scan, AdjustmentError> {
     let mut found = Scan::default();
     for (index, row) in rows.into_iter().enumerate() {
-        let refuse = |number: u64, reason| RefusedCase { index, case_id: Some(number.to_string()), reason };
+        let refuse = |number: u64, kind, reason| RefusedCase {
+            index,
+            case_id: Some(number.to_string()),
+            kind,
+            reason,
+        };
         let keys = match row {
             Ok(keys) => keys,
             Err(UnusableKeys { number, reason }) => {
-                found.refused.push(refuse(number, reason));
+                found.refused.push(refuse(number, BAD_RECORD, reason));
                 continue;
             }
         };
@@ -227,7 +238,7 @@ pub fn scan_dump(
         match dumped(keys, adjustment, clamp) {
             Ok(case) => found.cases.push(case),
             Err(error @ AdjustmentError::WrongLength { .. }) => {
-                found.refused.push(refuse(number, error.to_string()));
+                found.refused.push(refuse(number, "wrong-length", error.to_string()));
             }
             Err(other) => return Err(other),
         }

@@ -11,6 +11,9 @@ use rayon::prelude::*;
 use crate::model::{Refused, Tokenizer, place, slot};
 use crate::reader::{BadRecord, Case};
 
+/// The word for a record that is no case at all.
+pub const BAD_RECORD: &str = "bad-record";
+
 /// Where the subject of a case stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubjectPosition {
@@ -123,7 +126,7 @@ fn row<'a>(tokenizer: &Tokenizer, index: usize, case: &'a Result<Case, BadRecord
                 .map_err(|refused| ScreenRefusal { kind: refused.kind(), reason: refused.to_string() }),
         },
         Err(bad) => {
-            let refusal = ScreenRefusal { kind: "bad-record", reason: bad.to_string() };
+            let refusal = ScreenRefusal { kind: BAD_RECORD, reason: bad.to_string() };
             ScreenRow { index, case_id: None, prompt: None, subject: None, found: Err(refusal) }
         }
     }

@@ -153,6 +153,8 @@ pub(super) struct RefusedRecord<'a> {
     index: usize,
     /// Null where the record could not be read.
     case_id: Option<&'a str>,
+    /// A stable word for the cause.
+    kind: &'static str,
     reason: &'a str,
 }
 
@@ -269,7 +271,7 @@ impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
 }
 
 impl<'a> From<&'a RefusedCase> for RefusedRecord<'a> {
-    fn from(RefusedCase { index, case_id, reason }: &'a RefusedCase) -> Self {
-        Self { index: *index, case_id: case_id.as_deref(), reason }
+    fn from(RefusedCase { index, case_id, kind, reason }: &'a RefusedCase) -> Self {
+        Self { index: *index, case_id: case_id.as_deref(), kind, reason }
     }
 }
