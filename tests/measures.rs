@@ -365,7 +365,8 @@ fn with_tokenizer(architecture: &str, tokenizer: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let from = fixture("architectures").join(architecture);
     let mut config: Value = serde_json::from_slice(&fs::read(from.join("config.json")).unwrap()).unwrap();
-    let (small, large) = (config["vocab_size"].as_u64().unwrap() as usize, 500);
+    let small = usize::try_from(config["vocab_size"].as_u64().unwrap()).unwrap();
+    let large = 500;
     config["vocab_size"] = large.into();
     fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let bytes = fs::read(from.join("model.safetensors")).unwrap();

@@ -54,7 +54,7 @@ fn on_model(
     let mut before = 0;
     let layers = if plan.layers.is_empty() { model.config().layers } else { plan.layers.len() };
     narrator.begin("measuring", layers as u64);
-    let found = first_token::measure(&model, &texts.texts, &plan, |done, _| {
+    let found = first_token::measure(&model, &texts.usable, &plan, |done, _| {
         narrator.advance((done - before) as u64);
         before = done;
     });
