@@ -15,6 +15,8 @@ mod deltas; // every number of a comparison against NumPy and SciPy
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
+mod measure_formats; // every format of the reports on perplexity, second moments and first tokens
+mod measures; // perplexity, second moments and first tokens against transformers, NumPy and SciPy
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
 mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
