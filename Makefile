@@ -4,7 +4,7 @@ DIAGNOSE := cargo run --release --locked --quiet --bin diagnose --
 ORACLE := fixtures/oracle
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test check bench fuzz
+.PHONY: help demo test check bench fuzz world
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,3 +56,8 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 		cargo +nightly fuzz run "$$target" "fuzz/corpus/$$target" "fuzz/seeds/$$target" -- \
 			-dict=fuzz/safetensors.dict -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
+
+world: ## train the two models of fixtures/world again (about 10 minutes; continues where it was stopped)
+	@.ci/setup compiler
+	cargo run --release --locked --example world
+	git diff --stat fixtures/world

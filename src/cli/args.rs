@@ -1,11 +1,14 @@
 //! Arguments as they were typed: checked one by one, with nothing opened and nothing decided.
 
+mod keys;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 use super::measure_args::{MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
@@ -104,6 +107,7 @@ pub(super) struct Global {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Deltas(DeltasArgs),
+    Keys(KeysArgs),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory

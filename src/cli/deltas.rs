@@ -1,6 +1,5 @@
 //! `diagnose deltas`: opens two checkpoints, has them compared, writes the report, judges the checks.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,7 +30,7 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
     let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
-        tell(&duration(&deltas, started));
+        output::tell(&duration(&deltas, started));
     }
     if args.hash {
         deltas.before.sha256 = hashes(&before)?;
@@ -47,7 +46,7 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let failed = failed_checks(&deltas, args.fail_on);
     if !settings.quiet {
         for check in &failed {
-            tell(check);
+            output::tell(check);
         }
     }
     Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
@@ -113,11 +112,6 @@ fn duration(deltas: &Deltas, started: Instant) -> String {
     let (read, threads) = (deltas.before.bytes + deltas.after.bytes, rayon::current_num_threads());
     let seconds = report::significant(started.elapsed().as_secs_f64(), 3);
     format!("compared {} in {seconds} s on {threads} threads", report::bytes(read))
-}
-
-/// A line on stderr; that it cannot be written changes nothing.
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", crate::tensor::Printable(line));
 }
 
 #[cfg(test)]

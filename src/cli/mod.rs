@@ -19,6 +19,7 @@ mod deltas;
 mod doctor;
 pub mod exit;
 mod failure;
+mod keys;
 mod measure_args;
 mod moments;
 mod output;
@@ -26,6 +27,7 @@ mod perplexity;
 mod progress;
 mod refusals;
 mod run;
+mod screen;
 mod settings;
 mod texts;
 

@@ -18,6 +18,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
+use crate::tensor::Printable;
 
 /// Writes a report to a file, or to stdout where none is named.
 ///
@@ -56,6 +57,11 @@ pub(super) fn check(destination: Option<&Path>) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// A line on stderr; that it cannot be written changes nothing.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", Printable(line));
 }
 
 fn write_stdout(report: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

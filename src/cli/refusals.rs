@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::evaluate::EvaluateError;
-use crate::keys::MomentError;
 use crate::keys::first_token::FirstTokenError;
+use crate::keys::{AdjustmentError, ContextsError, MomentError, ScanError};
 use crate::model::ModelError;
 use crate::reader::ReadError;
 
@@ -22,13 +22,59 @@ impl From<ReadError> for Failure {
 
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
-        let mut failure = Self::new(error.kind(), format!("cannot run the model: {error}"));
+        let mut failure = match &error {
+            ModelError::Tokenizer(error) => Self::new(error.kind(), error),
+            error => Self::new(error.kind(), format!("cannot run the model: {error}")),
+        };
         if let Some(path) = error.path() {
             failure = failure.at(path);
         }
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl From<AdjustmentError> for Failure {
+    fn from(error: AdjustmentError) -> Self {
+        let kind = match &error {
+            AdjustmentError::BadRidge { .. } => "usage",
+            AdjustmentError::WrongLength { .. } => "wrong-moment",
+            AdjustmentError::Asymmetric { .. }
+            | AdjustmentError::NotFinite { .. }
+            | AdjustmentError::NotSquare { .. } => "malformed-moment",
+            AdjustmentError::Engine(_) => "internal",
+            _ => "singular-moment",
+        };
+        let failure = Self::new(kind, &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Model(error) => error.into(),
+            ScanError::Adjustment(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContextsError> for Failure {
+    fn from(error: ContextsError) -> Self {
+        match error {
+            ContextsError::Model(error) => error.into(),
+            other => {
+                let failure = Self::new(other.kind(), format!("cannot draw context templates: {other}"));
+                match other.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use super::args::{Cli, Command};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{completions, deltas, doctor, exit, moments, output, perplexity};
+use super::{completions, deltas, doctor, exit, keys, moments, output, perplexity};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
     output::check(settings.output.as_deref())?;
     match cli.command {
         Command::Deltas(args) => deltas::run(&args, &settings),
+        Command::Keys(args) => keys::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::Doctor => doctor::run(&settings),

@@ -5,15 +5,16 @@ use std::path::Path;
 use super::args::{KeysArgs, KeysLevel};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{deltas, exit, output};
-use crate::keys;
-use crate::model::{ModelError, Tokenizer};
+use super::{exit, output};
+use crate::keys::{self, BAD_RECORD, ScreenSummary};
+use crate::model::Tokenizer;
 use crate::reader;
 use crate::report::{Format, ScreenReport};
 
 /// Screens and reports; the exit code says whether a subject is at risk, where that was asked.
 ///
-/// A file of which not one case can be screened is reported and is a failure.
+/// A case whose position is refused is a finding; a record that is no case is a failed check. A file of which not one case
+/// can be screened is reported and is a failure.
 pub(super) fn run(
     cases_path: &Path,
     model: &Path,
@@ -25,8 +26,8 @@ pub(super) fn run(
         return Err(Failure::new("usage", "--screen sees no key, so no case of it is a collapse")
             .hint("use --fail-on at-risk, or --case to measure the keys"));
     }
-    let tokenizer = Tokenizer::open(model).map_err(unusable)?;
-    let cases = reader::read_cases(cases_path).map_err(deltas::unreadable)?;
+    let tokenizer = Tokenizer::open(model)?;
+    let cases = reader::read_cases(cases_path)?;
     let screened = keys::screen(&tokenizer, &cases);
     let report = ScreenReport {
         screened: &screened,
@@ -37,25 +38,23 @@ pub(super) fn run(
     output::write(settings.output.as_deref(), |out| report.write(format, &settings.page(args.top), out))?;
     let summary = &screened.summary;
     if summary.screened == 0 {
-        let message = format!("cannot screen any of the {} records of {}", summary.cases, cases_path.display());
+        let message =
+            format!("cannot screen any of the {} records of {}", summary.cases, cases_path.display());
         return Err(Failure::new("nothing-screened", message).at(cases_path));
     }
-    let failed = args.fail_on == Some(KeysLevel::AtRisk) && summary.at_risk > 0;
-    if failed && !settings.quiet {
-        let cases = summary.at_risk;
-        output::tell(&format!("check failed: --fail-on at-risk: {cases} subjects are read at the first position"));
+    let failed = failed_checks(args.fail_on, summary);
+    if !settings.quiet {
+        failed.iter().for_each(|check| output::tell(&format!("check failed: {check}")));
     }
-    Ok(if failed { exit::CHECK_FAILED } else { exit::OK })
+    Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unusable(error: ModelError) -> Failure {
-    let mut failure = Failure::new(error.kind(), format!("cannot read {error}"));
-    if let Some(path) = error.path() {
-        failure = failure.at(path);
-    }
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+/// The checks that do not hold, each in a sentence; that every record is a case is one of them.
+fn failed_checks(fail_on: Option<KeysLevel>, summary: &ScreenSummary) -> Vec<String> {
+    let cases = summary.at_risk;
+    let at_risk = (fail_on == Some(KeysLevel::AtRisk) && cases > 0)
+        .then(|| format!("--fail-on at-risk: {cases} of the subjects are read at the first position"));
+    let bad = summary.refused.get(BAD_RECORD).copied().unwrap_or(0);
+    let unusable = (bad > 0).then(|| format!("{bad} of {} records are no cases", summary.cases));
+    at_risk.into_iter().chain(unusable).collect()
 }

@@ -48,7 +48,9 @@ fn notes(summary: &ScreenSummary) -> Vec<String> {
              zero and one edit can destroy the model"
                 .to_owned(),
         );
-        notes.push("only a run of the model tells for certain: diagnose keys --model DIR --case FILE".to_owned());
+        notes.push(
+            "only a run of the model tells for certain: diagnose keys --model DIR --case FILE".to_owned(),
+        );
     }
     let behind = summary.first_token - summary.at_risk;
     if behind > 0 {
@@ -72,7 +74,11 @@ fn at_risk(report: &ScreenReport<'_>, top: usize) -> Grid {
     };
     let rows: Vec<_> = report.screened.rows.iter().filter_map(row).take(top).collect();
     let all = report.screened.summary.at_risk;
-    let shown = if rows.len() < all { format!(", the first {} of {}", rows.len(), count(all as u64)) } else { String::new() };
+    let shown = if rows.len() < all {
+        format!(", the first {} of {}", rows.len(), count(all as u64))
+    } else {
+        String::new()
+    };
     Grid {
         title: format!("At risk{shown}"),
         headers: vec!["case", "subject", "prompt", "tokens", "key at"],
@@ -82,7 +88,8 @@ fn at_risk(report: &ScreenReport<'_>, top: usize) -> Grid {
 }
 
 fn case(row: &ScreenRow<'_>, at: &SubjectPosition) -> Vec<String> {
-    let [id, subject, prompt] = [row.case_id, row.subject, row.prompt].map(|text| text.unwrap_or_default().to_owned());
+    let [id, subject, prompt] =
+        [row.case_id, row.subject, row.prompt].map(|text| text.unwrap_or_default().to_owned());
     vec![id, subject, prompt, at.subject_tokens.to_string(), at.subject_last.to_string()]
 }
 
@@ -104,7 +111,9 @@ fn lengths(summary: &ScreenSummary) -> Grid {
 fn refused(report: &ScreenReport<'_>) -> Grid {
     let first = |kind: &str| {
         let rows = &mut report.screened.rows.iter();
-        rows.find_map(|row| row.found.as_ref().err().filter(|refusal| refusal.kind == kind).map(|refusal| (row, refusal)))
+        rows.find_map(|row| {
+            row.found.as_ref().err().filter(|refusal| refusal.kind == kind).map(|refusal| (row, refusal))
+        })
     };
     let row = |(&kind, &cases): (&&'static str, &usize)| {
         let (row, refusal) = first(kind)?;
