@@ -5,17 +5,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::runner::{Ran, diagnose};
+use crate::runner::{Ran, diagnose, finish, program};
 
 fn fixture(path: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle").join(path).to_str().unwrap().to_owned()
 }
 
-/// Runs `keys` on the trained model with its contexts and its second moment.
+/// Runs `keys` on the trained model with its contexts and its second moment, in its folder.
 fn keys(case: &str, more: &[&str]) -> Ran {
-    let (model, moments, contexts) = (fixture(""), fixture("second_moment.npz"), fixture("contexts.json"));
-    let fixed = ["keys", "--model", &model, "--layer", "0", "--moments", &moments, "--contexts", &contexts];
-    diagnose(&[&fixed[..], &["--case", case], more].concat())
+    let fixed = ["keys", "--model", ".", "--layer", "0", "--contexts", "contexts.json"];
+    let given = ["--moments", "second_moment.npz", "--case", case];
+    finish(program(&[&fixed[..], &given, more].concat()).current_dir(fixture("")))
 }
 
 const COLLAPSE: &str =
@@ -26,22 +26,16 @@ const SAFE: &str = r#"{"case_id": "two", "prompt": "The headquarters of {} is in
 fn one_case_explains_itself() {
     let ran = keys(COLLAPSE, &[]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
-    insta::with_settings!({filters => vec![(r"\S*/fixtures/oracle", "[oracle]")]}, {
-        insta::assert_snapshot!("collapse", ran.stdout);
-    });
+    insta::assert_snapshot!("collapse", ran.stdout);
     let ran = keys(SAFE, &[]);
-    insta::with_settings!({filters => vec![(r"\S*/fixtures/oracle", "[oracle]")]}, {
-        insta::assert_snapshot!("safe", ran.stdout);
-    });
+    insta::assert_snapshot!("safe", ran.stdout);
 }
 
 #[test]
 fn many_cases_are_summed_up_and_the_worst_shown() {
     let ran = keys(&fixture("cases.json"), &["--top", "4"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    insta::with_settings!({filters => vec![(r"\S*/fixtures/oracle", "[oracle]")]}, {
-        insta::assert_snapshot!("many", ran.stdout);
-    });
+    insta::assert_snapshot!("many", ran.stdout);
 }
 
 #[test]
@@ -184,6 +178,51 @@ fn a_plot_is_written_beside_the_report() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(fs::read(&path).unwrap().starts_with(start));
     }
+}
+
+/// A dump of two edits of keys of length 2: the arrays by name.
+fn dump(arrays: &[(&str, [f64; 4])]) -> (tempfile::TempDir, String) {
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
+    for (name, values) in arrays {
+        let begin = data.len();
+        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let range = [begin, data.len()];
+        entries.push(format!(r#""{name}":{{"dtype":"F64","shape":[2,2],"data_offsets":{range:?}}}"#));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.safetensors");
+    fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+const MEAN: (&str, [f64; 4]) = ("keys_with_prefix", [4.0, 3.0, 4.0, 3.0]);
+const UNPREFIXED: (&str, [f64; 4]) = ("keys_without_prefix", [4.0, -1.3, 4.0, 3.0]);
+
+#[test]
+fn dumped_keys_need_no_model() {
+    let (_folder, path) = dump(&[MEAN, ("C_keys_with_prefix", [1.0, 3.0, 1.0, 3.0]), UNPREFIXED]);
+    let ran = diagnose(&["keys", "--activations", &path, "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(record["model"].is_null() && record["contexts"].is_null() && record["second_moment"].is_null());
+    assert!((record["cases"][0]["denominator"].as_f64().unwrap() - 0.1).abs() < 1e-12);
+    assert_eq!(record["cases"][0]["verdict"]["level"], "collapse");
+    assert!(record["cases"][0]["value_norm"].is_null() && record["cases"][0].get("prompt").is_none());
+    assert_eq!(record["cases"][1]["verdict"]["level"], "safe");
+}
+
+#[test]
+fn a_dump_without_the_adjusted_keys_asks_for_the_moment() {
+    let (_folder, path) = dump(&[MEAN, UNPREFIXED]);
+    let ran = diagnose(&["keys", "--activations", &path]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("C_keys_with_prefix") && ran.stderr.contains("--moments"), "{}", ran.stderr);
+    let ran = diagnose(&["keys", "--activations", &path, "--no-moments", "--format", "json"]);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(record["second_moment"]["adjusted"], false);
+    assert_eq!(diagnose(&["keys", "--activations", &path, "--layer", "0"]).code, Some(2));
 }
 
 #[test]

@@ -60,7 +60,9 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     }
     let failed = failed_checks(args.fail_on, &diagnosis);
     if !settings.quiet {
-        failed.iter().for_each(|check| output::tell(&format!("check failed: {check}")));
+        for check in &failed {
+            output::tell(&format!("check failed: {check}"));
+        }
     }
     Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
 }
@@ -170,6 +172,12 @@ fn contexts(model: &Model, args: &KeysArgs) -> Result<(ContextTemplates, String)
 fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
     let rows = read_dumped_keys(path, &settings.limits, settings.io)?;
     let length = rows.iter().flatten().map(|keys| keys.mean.len()).next();
+    let unadjusted = rows.iter().flatten().any(|keys| keys.adjusted.is_none());
+    if unadjusted && args.moments.is_none() && !args.no_moments {
+        return Err(Failure::new("usage", "the dump has no C_keys_with_prefix, so C⁻¹k̄ is not known")
+            .at(path)
+            .hint("give --moments FILE to solve for it, or --no-moments for the variant without C"));
+    }
     let adjustment = match (&args.moments, length) {
         (Some(path), _) => {
             let moment = SecondMoment::read(path, None, &settings.limits, settings.io)?;

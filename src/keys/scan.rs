@@ -289,6 +289,10 @@ fn dumped(
         (None, None) => of_adjusted(&case, &case.mean, clamp),
     };
     let mut verdict = verdict(&fraction, false, &setting);
+    if adjustment.is_none() && given.is_none() {
+        let note = "the dumped C⁻¹k̄ is k̄ itself: the keys were dumped with C switched off";
+        verdict.reasons.push(note.to_owned());
+    }
     if consistent {
         let note = "the key of the denominator is the mean key itself: it was dumped with C-ROME on";
         verdict.reasons.push(note.to_owned());

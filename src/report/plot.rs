@@ -142,7 +142,7 @@ struct Group {
 
 const GROUPS: [Group; 5] = [
     Group { role: Role::Prefixed, colour: GREY, size: 4, words: "a key behind a prefix" },
-    Group { role: Role::Mean, colour: BLUE, size: 8, words: "mean prefixed key" },
+    Group { role: Role::Mean, colour: BLUE, size: 7, words: "mean prefixed key" },
     Group { role: Role::Unprefixed(Level::Safe), colour: GREEN, size: 7, words: "unprefixed key: safe" },
     Group {
         role: Role::Unprefixed(Level::AtRisk),
@@ -174,22 +174,27 @@ fn points<B: DrawingBackend>(
             chart
                 .draw_series(circles)?
                 .label(words)
-                .legend(move |at| Circle::new(at, size, colour.mix(0.7).filled()));
+                .legend(move |at| Circle::new(inward(at), size, colour.mix(0.7).filled()));
         }
         Role::Mean => {
-            let crosses = own.into_iter().map(|at| Cross::new(at, size, colour.stroke_width(3)));
+            let crosses = own.into_iter().map(|at| Cross::new(at, size, colour.stroke_width(2)));
             chart
                 .draw_series(crosses)?
                 .label(words)
-                .legend(move |at| Cross::new(at, size, colour.stroke_width(3)));
+                .legend(move |at| Cross::new(inward(at), size, colour.stroke_width(2)));
         }
         Role::Unprefixed(_) => {
             let triangles = own.into_iter().map(|at| TriangleMarker::new(at, size + 1, colour.filled()));
             let series = chart.draw_series(triangles)?;
-            series.label(words).legend(move |at| TriangleMarker::new(at, size + 1, colour.filled()));
+            series.label(words).legend(move |at| TriangleMarker::new(inward(at), size + 1, colour.filled()));
         }
     }
     Ok(())
+}
+
+/// A mark of the legend, away from its border.
+fn inward((x, y): (i32, i32)) -> (i32, i32) {
+    (x + 10, y)
 }
 
 fn labels(projection: &Projection) -> [String; 2] {
