@@ -14,6 +14,7 @@ mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
+mod keys; // the diagnosis of keys, from outside
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
 mod measure_formats; // every format of the reports on perplexity, second moments and first tokens
 mod measures; // perplexity, second moments and first tokens against transformers, NumPy and SciPy
