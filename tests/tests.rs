@@ -25,6 +25,6 @@ mod reader; // every input that a user can point at, and every way it can be bro
 mod runner; // runs the program
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
-mod tokenizers; // tokens and subject positions of five kinds of tokenizer
+mod tokenizers; // tokens and subject positions of six kinds of tokenizer
 mod world; // the committed world is what its maker wrote and what its README says
 mod world_models; // the library on the two models of the world, against their maker and their control
