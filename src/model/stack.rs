@@ -8,11 +8,12 @@ use candle_core::{Device, Tensor};
 
 use super::ModelError;
 use super::arch::{Blueprint, Positions, Projection};
-use super::block::{Block, Place, check_norm, load_norm};
+use super::block::Block;
 use super::cache::Cache;
 use super::distances::relative_bias;
 use super::ops::{Activation, Linear, Norm, activate, add_residual};
 use super::pass::{Outcome, Pass, Run};
+use super::place::{Place, check_norm, load_norm};
 use super::weights::Weights;
 use crate::tensor::Source;
 
