@@ -53,9 +53,11 @@ impl Stack {
         let check = |name: &str, rows, columns| weights.entry(&format!("{name}.weight"), &[rows, columns]);
         check(names.tokens, vocabulary, d)?;
         match blueprint.positions {
-            Positions::Learned(name, rows) => check(name, rows, d).map(drop)?,
+            Positions::Learned(name, rows) => {
+                check(name, rows, d)?;
+            }
             Positions::Relative(name, buckets, _) => {
-                check(name, buckets, blueprint.heads.queries).map(drop)?
+                check(name, buckets, blueprint.heads.queries)?;
             }
             Positions::Rotary(..) => {}
         }

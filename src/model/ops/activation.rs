@@ -130,9 +130,9 @@ impl InplaceOp2 for AddInPlace {
     fn cpu_fwd(&self, y: &mut CpuStorage, yl: &Layout, x: &CpuStorage, xl: &Layout) -> Result<()> {
         let width = width_of(yl);
         if is_double(x)? {
-            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f64>(x, xl)? })
+            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f64>(x, xl)? });
         } else {
-            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f32>(x, xl)? })
+            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f32>(x, xl)? });
         }
         Ok(())
     }
