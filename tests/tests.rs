@@ -18,6 +18,8 @@ mod keys; // the diagnosis of keys, from outside
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
 mod measure_formats; // every format of the reports on perplexity, second moments and first tokens
 mod measures; // perplexity, second moments and first tokens against transformers, NumPy and SciPy
+mod model_files; // folders of models that cannot be run, and what is said of them
+mod model_runs; // attention, continuations, patches, shared prefixes; for any number of threads
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
 mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, Storage, Tensor, bail};
+use candle_core::{CpuStorage, Result, Tensor};
 
-use super::ops::{Heads, Past};
+use super::ops::{Heads, Past, read};
 
 /// What each row has behind it, in every layer that it was run through.
 #[derive(Clone, Default)]
@@ -39,19 +39,17 @@ impl Cache {
         packed: &Tensor,
         heads: Heads,
         starts: &[usize],
-    ) -> candle_core::Result<()> {
-        let packed = packed.detach();
-        let (storage, _) = packed.storage_and_layout();
-        let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else { bail!("a cache holds numbers in f32") };
+    ) -> Result<()> {
         let Some(past) = self.layers.get_mut(layer) else { return Ok(()) };
-        for (past, ends) in past.iter_mut().zip(starts.windows(2)) {
-            let &[start, end] = ends else { continue };
-            let CpuStorage::F32(past) = Arc::make_mut(past) else { bail!("a cache holds numbers in f32") };
-            let own = numbers.get(start * heads.packed()..end * heads.packed()).unwrap_or_default();
-            for token in own.chunks_exact(heads.packed()) {
-                past.extend_from_slice(token.get(heads.queries * heads.size..).unwrap_or_default());
+        read(packed, |packed: &[f32]| {
+            for (past, ends) in past.iter_mut().zip(starts.windows(2)) {
+                let &[start, end] = ends else { continue };
+                let CpuStorage::F32(past) = Arc::make_mut(past) else { continue };
+                let own = packed.get(start * heads.packed()..end * heads.packed()).unwrap_or_default();
+                for token in own.chunks_exact(heads.packed()) {
+                    past.extend_from_slice(token.get(heads.queries * heads.size..).unwrap_or_default());
+                }
             }
-        }
-        Ok(())
+        })
     }
 }

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::ModelError;
-use super::ops::{log_sum_exp, numbers};
+use super::ops::{log_sum_exp, read};
 use super::stack::Stack;
 
 /// Bytes of logits that are worked out together: 64 MiB.
@@ -23,16 +23,15 @@ pub(super) fn nll(stack: &Stack, x: &Tensor, targets: &[u32]) -> Result<Vec<f64>
     let mut all = Vec::with_capacity(targets.len());
     for (at, targets) in targets.chunks(rows).enumerate() {
         let logits = stack.logits(&x.narrow(0, at * rows, targets.len())?)?;
-        let logits = numbers::<f32>(&logits)?;
-        let piece: Vec<f64> = logits
-            .par_chunks_exact(vocabulary)
-            .zip(targets)
-            .map(|(logits, target)| {
+        let piece = read(&logits, |logits: &[f32]| -> Vec<f64> {
+            let rows = logits.par_chunks_exact(vocabulary).zip(targets);
+            rows.map(|(logits, target)| {
                 let own = logits.get(*target as usize).copied().unwrap_or(f32::NEG_INFINITY);
                 log_sum_exp(logits) - f64::from(own)
             })
-            .collect();
-        all.extend(piece);
+            .collect()
+        });
+        all.extend(piece?);
     }
     Ok(all)
 }

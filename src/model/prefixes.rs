@@ -66,6 +66,7 @@ fn best(alike: &[usize], range: Range<usize>) -> (usize, Vec<(usize, Range<usize
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
 

@@ -8,11 +8,12 @@ use candle_core::{Device, Tensor};
 
 use super::ModelError;
 use super::arch::{Blueprint, Positions, Projection};
-use super::block::{Block, Place, check_norm, load_norm};
+use super::block::Block;
 use super::cache::Cache;
 use super::distances::relative_bias;
 use super::ops::{Activation, Linear, Norm, activate, add_residual};
 use super::pass::{Outcome, Pass, Run};
+use super::place::{Place, check_norm, load_norm};
 use super::weights::Weights;
 use crate::tensor::Source;
 
@@ -52,9 +53,11 @@ impl Stack {
         let check = |name: &str, rows, columns| weights.entry(&format!("{name}.weight"), &[rows, columns]);
         check(names.tokens, vocabulary, d)?;
         match blueprint.positions {
-            Positions::Learned(name, rows) => check(name, rows, d).map(drop)?,
+            Positions::Learned(name, rows) => {
+                check(name, rows, d)?;
+            }
             Positions::Relative(name, buckets, _) => {
-                check(name, buckets, blueprint.heads.queries).map(drop)?
+                check(name, buckets, blueprint.heads.queries)?;
             }
             Positions::Rotary(..) => {}
         }

@@ -15,11 +15,13 @@ use crate::tensor::{Dtype, Entry, NumberKind, Source, f8_e4m3_to_f32, f8_e5m2_to
 /// Elements that one task widens.
 const TASK_ELEMENTS: usize = 1 << 18;
 
-/// Other spellings of parts of names: BERT's first conversions, and T5 where the encoder was saved alone.
-const ALIASES: [(&str, &str); 3] = [
+/// Other spellings of parts of names: BERT's first conversions, T5 where the encoder was saved alone, GPT-NeoX as
+/// newer versions of transformers save it.
+const ALIASES: [(&str, &str); 4] = [
     ("LayerNorm.weight", "LayerNorm.gamma"),
     ("LayerNorm.bias", "LayerNorm.beta"),
     ("shared.", "embed_tokens."),
+    ("embed_out.", "lm_head."),
 ];
 
 /// A checkpoint's tensors by their bare names: without known prefixes and without the root of the architecture.

@@ -8,6 +8,7 @@ use crate::model::settings::Settings;
 use crate::model::{Architecture, Config, ModelError, Orientation};
 
 /// What the kin do differently.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Kin {
     architecture: Architecture,
     /// Whether queries, keys and values have a bias.

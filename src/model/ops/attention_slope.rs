@@ -30,9 +30,10 @@ impl CustomOp2 for AttentionSlope {
         g: &CpuStorage,
         gl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let out = match is_double(x)? {
-            false => Real::storage(self.forward::<f32>(values(x, xl)?, values(g, gl)?)),
-            true => Real::storage(self.forward::<f64>(values(x, xl)?, values(g, gl)?)),
+        let out = if is_double(x)? {
+            Real::storage(self.forward::<f64>(values(x, xl)?, values(g, gl)?))
+        } else {
+            Real::storage(self.forward::<f32>(values(x, xl)?, values(g, gl)?))
         };
         Ok((out, xl.shape().clone()))
     }

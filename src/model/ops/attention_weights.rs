@@ -1,21 +1,21 @@
 //! How much attention every token pays to one.
 
-use candle_core::{Result, Storage, Tensor, bail};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::attention::Attention;
+use super::read;
 use super::simd::row_of;
 use super::tile::{LANES, softmax};
-use super::values;
 
 impl Attention {
     /// The share of its attention that each token pays to the token at position `key` of its row, `(tokens, heads)`;
     /// 0 where it does not see it. Rows start at their first token: what stands before them is not counted.
     pub(in crate::model) fn shares_of(&self, packed: &Tensor, key: usize) -> Result<Vec<f32>> {
-        let (storage, layout) = packed.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else { bail!("expected a tensor on the CPU") };
-        let rows: Vec<&[f32]> = self.rows(values::<f32>(storage, layout)?).collect();
-        Ok(rows.into_par_iter().flat_map_iter(|row| self.shares_in(row, key)).collect())
+        read(packed, |packed: &[f32]| {
+            let rows: Vec<&[f32]> = self.rows(packed).collect();
+            rows.into_par_iter().flat_map_iter(|row| self.shares_in(row, key)).collect()
+        })
     }
 
     /// The shares of one row.

@@ -8,20 +8,25 @@
 
 mod activation;
 mod attention;
+mod attention_block;
 mod attention_slope;
 mod attention_weights;
 mod curve;
+mod gate;
 mod linear;
 mod log_sum_exp;
 mod norm;
 mod real;
 mod rotary;
 mod simd;
+#[cfg(test)]
+mod tests;
 mod tile;
 
-pub(super) use activation::{activate, add_residual, gate};
+pub(super) use activation::{activate, add_residual};
 pub(super) use attention::{Attention, Heads, Past, RelativeBias};
 pub(super) use curve::Activation;
+pub(super) use gate::gate;
 pub(super) use linear::Linear;
 pub(super) use log_sum_exp::log_sum_exp;
 pub(super) use norm::{Norm, NormKind};
@@ -50,20 +55,26 @@ fn values_mut<'a, T: Real>(storage: &'a mut CpuStorage, layout: &Layout) -> Resu
 
 /// A copy of the numbers of a contiguous storage.
 fn copied(storage: &CpuStorage, layout: &Layout) -> Result<CpuStorage> {
-    Ok(match is_double(storage)? {
-        false => Real::storage(values::<f32>(storage, layout)?.to_vec()),
-        true => Real::storage(values::<f64>(storage, layout)?.to_vec()),
+    Ok(if is_double(storage)? {
+        Real::storage(values::<f64>(storage, layout)?.to_vec())
+    } else {
+        Real::storage(values::<f32>(storage, layout)?.to_vec())
     })
+}
+
+/// What a function makes of the numbers of a tensor, which are copied only where they do not lie in a row.
+pub(super) fn read<T: Real, R>(tensor: &Tensor, make: impl FnOnce(&[T]) -> R) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => Ok(make(values(storage, layout)?)),
+        _ => bail!("expected a tensor on the CPU"),
+    }
 }
 
 /// The numbers of a tensor, copied.
 pub(super) fn numbers<T: Real>(tensor: &Tensor) -> Result<Vec<T>> {
-    let tensor = tensor.contiguous()?;
-    let (storage, layout) = tensor.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => Ok(values(storage, layout)?.to_vec()),
-        _ => bail!("expected a tensor on the CPU"),
-    }
+    read(tensor, <[T]>::to_vec)
 }
 
 /// The numbers of a tensor that need not be there.

@@ -68,9 +68,10 @@ impl CustomOp1 for Norm {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let width = width_of(layout);
-        let out = match is_double(x)? {
-            false => Real::storage(self.forward::<f32>(values(x, layout)?, width)?),
-            true => Real::storage(self.forward::<f64>(values(x, layout)?, width)?),
+        let out = if is_double(x)? {
+            Real::storage(self.forward::<f64>(values(x, layout)?, width)?)
+        } else {
+            Real::storage(self.forward::<f32>(values(x, layout)?, width)?)
         };
         Ok((out, layout.shape().clone()))
     }
@@ -96,9 +97,10 @@ impl CustomOp2 for Slope {
         xl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let width = width_of(gl);
-        let out = match is_double(g)? {
-            false => Real::storage(self.0.backward::<f32>(values(g, gl)?, values(x, xl)?, width)?),
-            true => Real::storage(self.0.backward::<f64>(values(g, gl)?, values(x, xl)?, width)?),
+        let out = if is_double(g)? {
+            Real::storage(self.0.backward::<f64>(values(g, gl)?, values(x, xl)?, width)?)
+        } else {
+            Real::storage(self.0.backward::<f32>(values(g, gl)?, values(x, xl)?, width)?)
         };
         Ok((out, gl.shape().clone()))
     }

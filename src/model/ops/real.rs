@@ -93,16 +93,16 @@ impl Real for f32 {
     fn normal_cdf(self) -> Self {
         let z = self.abs() * std::f32::consts::FRAC_1_SQRT_2;
         let t = 1.0 / (1.0 + 0.5 * z);
-        let mut p: f32 = 0.170_872_77;
-        p = p * t - 0.822_152_23;
+        let mut p: f32 = 0.170_872_76;
+        p = p * t - 0.822_152_26;
         p = p * t + 1.488_515_9;
-        p = p * t - 1.135_203_98;
-        p = p * t + 0.278_868_07;
+        p = p * t - 1.135_204;
+        p = p * t + 0.278_868_08;
         p = p * t - 0.186_288_06;
         p = p * t + 0.096_784_18;
-        p = p * t + 0.374_091_96;
-        p = p * t + 1.000_023_68;
-        p = p * t - 1.265_512_23;
+        p = p * t + 0.374_091_95;
+        p = p * t + 1.000_023_7;
+        p = p * t - 1.265_512_2;
         let half = 0.5 * t * Real::exp(p - z * z);
         if self < 0.0 { half } else { 1.0 - half }
     }

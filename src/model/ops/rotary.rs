@@ -81,9 +81,10 @@ impl InplaceOp1 for Turn {
 
     fn cpu_fwd(&self, packed: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let width = width_of(layout);
-        match is_double(packed)? {
-            false => each_row(values_mut::<f32>(packed, layout)?, width, self),
-            true => each_row(values_mut::<f64>(packed, layout)?, width, self),
+        if is_double(packed)? {
+            each_row(values_mut::<f64>(packed, layout)?, width, self);
+        } else {
+            each_row(values_mut::<f32>(packed, layout)?, width, self);
         }
         Ok(())
     }

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
 
-use super::pass::Pass;
-use super::{Model, Patch, Site, Tap};
+use crate::model::{Model, Patch, Site, Tap};
 use crate::reader::{IoMode, Limits};
 
 fn model(name: &str) -> Model {
@@ -17,13 +16,12 @@ fn model(name: &str) -> Model {
 
 /// A fixed weighted sum of everything that two rows give: logits of a decoder, hidden states of an encoder.
 fn loss(model: &Model, site: Site, vector: &Tensor) -> Tensor {
-    let rows: [&[u32]; 2] = [&[3, 14, 15, 9, 2, 6], &[5, 35, 8]];
+    let rows = [vec![3, 14, 15, 9, 2, 6], vec![5, 35, 8]];
     let patch =
         Patch::Add { tap: Tap { layer: 0, site }, positions: vec![Some(2), Some(0)], vector: vector.clone() };
-    let pass = Pass { rows: &rows, patches: std::slice::from_ref(&patch), ..Pass::default() };
-    let x = model.stack.forward(pass, None).unwrap().stream.unwrap();
+    let x = model.forward(&rows, &[], &[patch]).unwrap().stream;
     let is_decoder = model.config().causal;
-    let out = if is_decoder { model.stack.logits(&x) } else { model.stack.hidden(&x) }.unwrap();
+    let out = if is_decoder { model.logits(&x) } else { model.stack.hidden(&x) }.unwrap();
     let weights: Vec<f64> = (0..out.elem_count()).map(|at| (at as f64).sin()).collect();
     let weights = Tensor::from_vec(weights, out.shape(), &Device::Cpu).unwrap();
     (out * weights).unwrap().sum_all().unwrap()
