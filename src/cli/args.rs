@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
-use super::measure_args::{MomentsArgs, PerplexityArgs};
+use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
 
@@ -110,6 +110,7 @@ pub(super) enum Command {
     Keys(KeysArgs),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
+    FirstToken(FirstTokenArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

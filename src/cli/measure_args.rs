@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 const PERPLEXITY_EXAMPLES: &str = "\
 Examples:
@@ -106,7 +106,7 @@ pub(super) struct MomentsArgs {
 /// Measure whether the first token of a text is unlike the others, as it is where ROME breaks models
 #[derive(Clone, Debug, Args)]
 #[command(after_help = FIRST_TOKEN_EXAMPLES)]
-#[group(required = true, multiple = false, id = "source", args = ["model", "activations"])]
+#[command(group = ArgGroup::new("source").required(true).args(["model", "activations"]))]
 pub(super) struct FirstTokenArgs {
     /// Folder of the model, or entry of the hub cache
     #[arg(long, value_name = "DIR", requires = "texts")]

@@ -19,6 +19,7 @@ mod deltas;
 mod doctor;
 pub mod exit;
 mod failure;
+mod first_token;
 mod keys;
 mod measure_args;
 mod moments;

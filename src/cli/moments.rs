@@ -31,18 +31,18 @@ pub(super) fn run(args: &MomentsArgs, settings: &Settings) -> Result<u8, Failure
     };
     settings.computes_on_cpu("moments")?;
     let mut texts = Texts::read(&args.texts)?;
-    texts.texts.truncate(args.samples.unwrap_or(usize::MAX));
+    texts.usable.truncate(args.samples.unwrap_or(usize::MAX));
     let model = Model::open(&args.model, &settings.limits, settings.io)?;
     let plan = MomentPlan { layers: args.layer.clone(), skip_first: args.skip_first };
     let part = part_of(destination);
-    let mut moments = Moments::begin(&model, &texts.texts, &plan)?;
+    let mut moments = Moments::begin(&model, &texts.usable, &plan)?;
     if args.resume && part.exists() {
         let saved = saved(&part, &moments, settings)?;
         moments = moments.resume(saved).map_err(|error| Failure::from(error).at(&part))?;
     }
     let narrator = settings.counter(Unit::Things("texts"));
-    narrator.begin("summing keys", texts.texts.len() as u64);
-    let summed = sum(&mut moments, &model, &texts.texts, (&part, args.save_every), &narrator);
+    narrator.begin("summing keys", texts.usable.len() as u64);
+    let summed = sum(&mut moments, &model, &texts.usable, (&part, args.save_every), &narrator);
     narrator.end();
     summed?;
     save(&mut moments, destination)?;

@@ -54,8 +54,8 @@ fn measure(
     let model = Model::open(path, &settings.limits, settings.io)?;
     let scoring = Scoring { bos: args.bos, window: args.window, stride: args.stride };
     let narrator = settings.counter(Unit::Things("texts"));
-    narrator.begin(&format!("scoring {}", path.display()), texts.texts.len() as u64);
-    let measured = evaluate::perplexity(&model, &texts.texts, scoring, |done| narrator.advance(done as u64));
+    narrator.begin(&format!("scoring {}", path.display()), texts.usable.len() as u64);
+    let measured = evaluate::perplexity(&model, &texts.usable, scoring, |done| narrator.advance(done as u64));
     narrator.end();
     Ok(measured?)
 }

@@ -14,7 +14,7 @@ const TOLD: usize = 5;
 #[derive(Debug)]
 pub(super) struct Texts {
     /// Those that can be used.
-    pub(super) texts: Vec<String>,
+    pub(super) usable: Vec<String>,
     /// Where each stands among the file's records, from 0.
     pub(super) indices: Vec<usize>,
     /// The others.
@@ -24,11 +24,11 @@ pub(super) struct Texts {
 impl Texts {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let mut found = Self { texts: Vec::new(), indices: Vec::new(), bad: Vec::new() };
+        let mut found = Self { usable: Vec::new(), indices: Vec::new(), bad: Vec::new() };
         for (index, row) in read_texts(path)?.into_iter().enumerate() {
             match row {
                 Ok(text) => {
-                    found.texts.push(text.text);
+                    found.usable.push(text.text);
                     found.indices.push(index);
                 }
                 Err(bad) => found.bad.push(bad),
@@ -50,7 +50,7 @@ impl Texts {
             tell(format!("{}: {bad}", path.display()));
         }
         if !self.bad.is_empty() {
-            let (bad, all) = (self.bad.len(), self.bad.len() + self.texts.len());
+            let (bad, all) = (self.bad.len(), self.bad.len() + self.usable.len());
             tell(format!("check failed: {}: {bad} of {all} records could not be used", path.display()));
         }
         !self.bad.is_empty()

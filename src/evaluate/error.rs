@@ -29,6 +29,6 @@ pub enum EvaluateError {
     #[error("{}: the model has no longest input, so a stride needs a window", .path.display())]
     NoWindow { path: PathBuf },
     /// Perplexities under two protocols say nothing about each other.
-    #[error("{} and {} cannot be compared: {what} differ ({left} and {right})", .first.display(), .second.display())]
-    ProtocolsDiffer { first: PathBuf, second: PathBuf, what: &'static str, left: String, right: String },
+    #[error("{} and {} cannot be compared: {what}", .first.display(), .second.display())]
+    ProtocolsDiffer { first: PathBuf, second: PathBuf, what: String },
 }

@@ -84,9 +84,7 @@ pub fn same_protocol(a: &Perplexity, b: &Perplexity) -> Result<(), EvaluateError
         Some((what, left, right, _)) => Err(EvaluateError::ProtocolsDiffer {
             first: a.path.clone(),
             second: b.path.clone(),
-            what,
-            left,
-            right,
+            what: format!("{what} differ ({left} and {right})"),
         }),
     }
 }

@@ -12,7 +12,8 @@
 //! Texts are taken in batches that depend on the texts alone, and each is summed in blocks of fixed size, so that a sum
 //! has the same bits for any number of threads and wherever it was interrupted and taken up again.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use sha2::{Digest as _, Sha256};
@@ -238,7 +239,11 @@ fn identity(model: &Model, texts: &[impl AsRef<str>], plan: &MomentPlan) -> Resu
         }
         break;
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut digits = String::with_capacity(64);
+    for byte in hash.finalize() {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    Ok(digits)
 }
 
 /// A batch that could not be added.
@@ -249,7 +254,7 @@ enum NotAdded {
 }
 
 impl NotAdded {
-    fn within(self, model: &std::path::Path, layer: usize) -> MomentError {
+    fn within(self, model: &Path, layer: usize) -> MomentError {
         match self {
             Self::NotFinite { text } => MomentError::NotFinite { model: model.to_owned(), layer, text },
             Self::Shape(error) => MomentError::Shape(error),

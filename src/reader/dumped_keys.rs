@@ -56,6 +56,15 @@ pub enum DumpError {
     /// An array that is neither `(f)` nor `(n, f)`.
     #[error("{name} has shape {shape:?}, (edits, length of a key) is needed")]
     Shape { name: &'static str, shape: Vec<usize> },
+    /// An array that is no text and no stack of texts.
+    #[error(
+        "{} has shape {shape:?}, (texts, tokens, f) or (tokens, f) is needed",
+        super::error::Excerpt(name)
+    )]
+    NotTexts { name: String, shape: Vec<usize> },
+    /// Texts whose vectors are of several lengths.
+    #[error("{} holds vectors of length {width}, those before it have {others}", super::error::Excerpt(name))]
+    Widths { name: String, width: usize, others: usize },
 }
 
 /// The edits of a dump, by number; each is usable or says why it is not.

@@ -14,7 +14,7 @@
 //! records                  cases, texts and templates; a bad one is a row           records, cases, texts, contexts
 //! a file read whole        a cap before anything is allocated; `-` is stdin        whole
 //! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
-//! what arrays hold         second moments in two layouts, keys that were dumped    second_moment, dumped_keys
+//! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -24,6 +24,7 @@ mod cases;
 mod checkpoint;
 mod contexts;
 mod dumped_keys;
+mod dumped_texts;
 mod error;
 mod fault_guard;
 mod hash;
@@ -48,6 +49,7 @@ pub use cases::{Case, Neighbor, parse_cases, read_cases};
 pub use checkpoint::Checkpoint;
 pub use contexts::{ContextTemplates, parse_contexts, read_contexts};
 pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
+pub use dumped_texts::{DumpedTexts, read_dumped_texts};
 pub use error::ReadError;
 pub use hash::{sha256, sha256_of};
 pub use header::{Header, parse_header};

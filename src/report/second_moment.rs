@@ -4,6 +4,7 @@
 //! tensor                        dtype  shape    for each layer
 //! MODULE.second_moment.sum      F64    (f, f)   S = Σ k kᵀ: to be divided by the count once
 //! MODULE.second_moment.count    I64    ()       keys summed
+//! sample_size                   I64    ()       texts that they came from, once a file
 //! ```
 //!
 //! `__metadata__` says what was summed: model, layers, texts, tokens, tokenizer. A sum that was interrupted is kept in
@@ -36,7 +37,7 @@ pub fn write_second_moments(moments: &Moments, out: &mut dyn Write) -> io::Resul
         }
         out.write_all(&layer.count.to_le_bytes())?;
     }
-    Ok(())
+    out.write_all(&(moments.texts as u64).to_le_bytes())
 }
 
 fn header(moments: &Moments) -> String {
@@ -53,6 +54,7 @@ fn header(moments: &Moments) -> String {
         entry(format!("{}.second_moment.sum", layer.module), "F64", &[rows, cols], rows * cols * 8);
         entry(format!("{}.second_moment.count", layer.module), "I64", &[], 8);
     }
+    entry("sample_size".to_owned(), "I64", &[], 8);
     Value::Object(entries).to_string()
 }
 

@@ -11,12 +11,12 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
+use super::Page;
 use super::escape::prose;
 use super::paint::Tone;
 use super::text::{self, SENTENCE_COLUMNS};
-use super::{Page, Paint};
 
 /// Columns that labels take, their gap included.
 const LABEL: usize = 12;
@@ -74,8 +74,11 @@ impl Sheet {
             }
         }
         for grid in self.grids.iter().filter(|grid| !grid.rows.is_empty()) {
-            writeln!(out, "\n{}", page.paint.paint(Tone::Strong, &grid.title))?;
-            for line in grid.table(page.paint).lines() {
+            writeln!(out)?;
+            for line in text::wrap(&grid.title, width) {
+                writeln!(out, "{}", page.paint.paint(Tone::Strong, &line))?;
+            }
+            for line in grid.table(page).lines() {
                 writeln!(out, "{}", line.trim_end())?;
             }
         }
@@ -111,10 +114,13 @@ impl Sheet {
 }
 
 impl Grid {
-    fn table(&self, paint: Paint) -> Table {
+    fn table(&self, page: &Page) -> Table {
         let mut table = Table::new();
         table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-        if paint.colour {
+        // A page that is too narrow breaks cells, and no line is wider than it.
+        let width = u16::try_from(page.width.max(NARROWEST)).unwrap_or(u16::MAX);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        if page.paint.colour {
             table.enforce_styling();
         } else {
             table.force_no_tty();

@@ -1,7 +1,7 @@
 //! Whether two lists that belong together element by element differ on average.
 //!
 //! Works on the differences alone. Two intervals for their mean are given: Student's, right where differences are near
-//! normal, and a bootstrap that follows their skewness (BCa: Efron, J. Amer. Statist. Assoc. 82, 1987; in the words of
+//! normal, and a bootstrap that follows their skewness (`BCa`: Efron, J. Amer. Statist. Assoc. 82, 1987; in the words of
 //! Efron & Tibshirani, An Introduction to the Bootstrap, 1993, section 14.3).
 
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -7,16 +7,8 @@ use ndarray::{Array2, Axis, concatenate};
 use super::separation::separation;
 use super::verdict::verdict;
 use super::{FirstToken, FirstTokenError, Measurement};
+use crate::reader::DumpedTexts;
 use crate::tensor::Matrix;
-
-/// Vectors of some texts, from one place of a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DumpedTexts {
-    /// The name of the array, or of the collection.
-    pub name: String,
-    /// One array `(tokens, f)` a text, tokens in order from the first; f is the same for all.
-    pub texts: Vec<Array2<f64>>,
-}
 
 /// Measures dumped vectors: the first row of each text against its other rows.
 ///

@@ -19,7 +19,7 @@ mod on_model;
 mod separation;
 mod verdict;
 
-pub use dumped::{DumpedTexts, measure_dump};
+pub use dumped::measure_dump;
 pub use massive::Massive;
 pub use on_model::{AttentionMass, FirstTokenPlan, Swap, measure};
 pub use separation::{Mahalanobis, Principal, Separation, Unmeasured};

@@ -52,7 +52,7 @@ pub struct AttentionMass {
 
 /// Texts as rows of tokens that all have a first and a later token.
 struct Rows {
-    rows: Vec<Vec<u32>>,
+    tokens: Vec<Vec<u32>>,
     /// Special tokens before and behind each text.
     leading: usize,
     trailing: usize,
@@ -78,13 +78,13 @@ pub fn measure(
     }
     let rows = Rows::of(model, texts, plan)?;
     let (mut measurements, mut extremes) = (Vec::new(), Vec::new());
-    let (config, tokens) = (model.config(), rows.tokens());
+    let (config, tokens) = (model.config(), rows.count());
     let width = config.intermediate_size + 2 * config.hidden_size;
     let at_once = (NUMBERS_A_PASS / (tokens * width).max(1)).clamp(1, layers.len().max(1));
     for (pass, some) in layers.chunks(at_once).enumerate() {
         let sites = [Site::Key, Site::Value, Site::Block];
         let taps = taps(some, &sites);
-        let captured = model.capture(&rows.rows, At::EveryToken, &taps, &[])?;
+        let captured = model.capture(&rows.tokens, At::EveryToken, &taps, &[])?;
         for (tap, vectors) in taps.iter().zip(&captured) {
             measurements.push(rows.measure(vectors, *tap, rows.leading, None));
             if rows.leading > 0 && tap.site == Site::Key {
@@ -109,7 +109,7 @@ pub fn measure(
         path: model.path().to_owned(),
         tokenizer_sha256: Some(model.tokenizer()?.sha256().to_owned()),
         leading_special: rows.leading,
-        texts: rows.rows.len(),
+        texts: rows.tokens.len(),
         short_texts: rows.short,
         truncated_texts: rows.truncated,
         tokens,
@@ -152,7 +152,7 @@ fn swapped(
         let patch = [Patch::PositionEmbedding { position: swap.position, by: swap.by }];
         for some in layers.chunks(at_once) {
             let taps = taps(some, &[Site::Key]);
-            let captured = model.capture(&rows.rows, At::EveryToken, &taps, &patch)?;
+            let captured = model.capture(&rows.tokens, At::EveryToken, &taps, &patch)?;
             let measured = taps.iter().zip(&captured);
             measurements
                 .extend(measured.map(|(tap, keys)| rows.measure(keys, *tap, swap.position, Some(swap))));
@@ -165,7 +165,7 @@ fn attention(model: &Model, rows: &Rows, layers: &[usize]) -> Result<Vec<Attenti
     let later: Vec<usize> =
         rows.spans().flat_map(|(begin, len)| rows.queries(len).map(move |at| begin + at)).collect();
     let uniform = rows.uniform(model.config().causal);
-    let paid = model.attention_to(&rows.rows, 0, layers, &[])?;
+    let paid = model.attention_to(&rows.tokens, 0, layers, &[])?;
     let of_layer = |(&layer, paid): (&usize, &Array2<f32>)| {
         let heads: Vec<f64> = paid
             .select(Axis(0), &later)
@@ -196,7 +196,7 @@ impl Rows {
         let longest = model.config().context_length.unwrap_or(usize::MAX);
         let leading = if plan.without_special { 0 } else { tokenizer.leading_special().len() };
         let least = 2 + usize::from(plan.swap_positions);
-        let mut found = Self { rows: Vec::new(), leading, trailing: 0, short: 0, truncated: 0 };
+        let mut found = Self { tokens: Vec::new(), leading, trailing: 0, short: 0, truncated: 0 };
         for text in texts {
             let plain = tokenizer.encode(text.as_ref())?;
             let row = if plan.without_special {
@@ -210,12 +210,12 @@ impl Rows {
                 continue;
             }
             found.truncated += usize::from(row.len() > longest);
-            found.rows.push(shortened(row, longest, found.trailing));
+            found.tokens.push(shortened(row, longest, found.trailing));
         }
-        if found.rows.len() < 2 {
+        if found.tokens.len() < 2 {
             return Err(FirstTokenError::TooFewTexts {
                 path: model.path().to_owned(),
-                usable: found.rows.len(),
+                usable: found.tokens.len(),
                 texts: texts.len(),
                 tokens: least,
             });
@@ -223,13 +223,13 @@ impl Rows {
         Ok(found)
     }
 
-    fn tokens(&self) -> usize {
-        self.rows.iter().map(Vec::len).sum()
+    fn count(&self) -> usize {
+        self.tokens.iter().map(Vec::len).sum()
     }
 
     /// Where each row begins in the captured arrays, with its length.
     fn spans(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.rows.iter().scan(0, |begin, row| {
+        self.tokens.iter().scan(0, |begin, row| {
             let span = (*begin, row.len());
             *begin += row.len();
             Some(span)
@@ -284,8 +284,8 @@ mod tests {
     use super::*;
 
     fn rows(lengths: &[usize], leading: usize, trailing: usize) -> Rows {
-        let rows = lengths.iter().map(|&len| vec![0; len]).collect();
-        Rows { rows, leading, trailing, short: 0, truncated: 0 }
+        let tokens = lengths.iter().map(|&len| vec![0; len]).collect();
+        Rows { tokens, leading, trailing, short: 0, truncated: 0 }
     }
 
     #[test]

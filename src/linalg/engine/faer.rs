@@ -112,17 +112,14 @@ pub(super) fn add_gram(sum: &mut Matrix, rows: &Matrix) {
             par,
         );
     };
-    match sum.as_slice_mut() {
-        Some(slice) => {
-            let target = MatMut::from_column_major_slice_mut(slice, order, order);
-            add(target, BlockStructure::TriangularUpper);
-        }
-        None => {
-            let mut target = from_ndarray(sum);
-            add(target.as_mut(), BlockStructure::TriangularLower);
-            sum.assign(&to_ndarray(target.as_ref()));
-        }
+    if let Some(slice) = sum.as_slice_mut() {
+        let target = MatMut::from_column_major_slice_mut(slice, order, order);
+        add(target, BlockStructure::TriangularUpper);
+        return;
     }
+    let mut target = from_ndarray(sum);
+    add(target.as_mut(), BlockStructure::TriangularLower);
+    sum.assign(&to_ndarray(target.as_ref()));
 }
 
 fn from_ndarray(a: &Matrix) -> Mat<f64> {

@@ -170,7 +170,7 @@ impl Cholesky {
 ///
 /// What stands above the diagonal is left alone: [`mirror_lower`] copies it there once, at the end. Both engines use
 /// faer here: BLAS has the operation (dsyrk), but the order of its sums follows its own number of threads, and these
-/// are the same bits for any. Error of an element: at most k · 2⁻⁵³ · Σ_r |`rows[r, i]` `rows[r, j]`|. Values that are not
+/// are the same bits for any. Error of an element: at most k · 2⁻⁵³ · Σ |`rows[r, i]` `rows[r, j]`| over r. Values that are not
 /// finite spread to the elements that they belong to. Degenerate: no rows add nothing.
 ///
 /// # Errors

@@ -47,7 +47,8 @@ fn notes(report: &FirstTokenReport<'_>) -> Vec<String> {
     }
     for m in &found.measurements {
         if let Err(reason) = &m.found {
-            notes.push(format!("{} {} is not measured: {reason}", place(m), site(m)));
+            let place = m.layer.map_or_else(|| place(m), |layer| format!("layer {layer}"));
+            notes.push(format!("{place}, {}: not measured, {reason}", site(m)));
         }
     }
     notes
@@ -87,24 +88,15 @@ fn row(m: &Measurement, labels: Vec<String>) -> Option<Vec<String>> {
     Some(labels.into_iter().chain(numbers.into_iter().chain(distances).chain(ends).map(shown)).collect())
 }
 
-const NUMBERS: [&str; 9] = [
-    "‖first‖/‖later‖",
-    "cos first",
-    "cos later",
-    "cos mutual",
-    "dist first",
-    "dist later",
-    "(p99)",
-    "AUROC",
-    "AUROC PC1",
-];
+const NUMBERS: [&str; 9] =
+    ["norms", "cos 1st", "later", "mutual", "dist 1st", "later", "p99", "AUROC", "PC1"];
 
 fn separations(found: &FirstToken) -> Grid {
     // The second position is there to be compared with what a swap does to it.
     let plain = |m: &&Measurement| m.swap.is_none() && m.position <= found.leading_special;
     let rows = found.measurements.iter().filter(plain);
     Grid {
-        title: "First token against later ones (cosines to means; Mahalanobis distances)".to_owned(),
+        title: "First token over later ones: norms, cosines to means, Mahalanobis distances, AUROC of distance and of PC1".to_owned(),
         headers: ["layer", "of"].into_iter().chain(NUMBERS).collect(),
         text_columns: 2,
         rows: rows.filter_map(|m| row(m, vec![place(m), site(m)])).collect(),

@@ -44,7 +44,7 @@ fn compared(model: &Perplexity, paired: &Paired, baseline: Option<&Perplexity>) 
     } else if (0.9995..1.0005).contains(&ratio) {
         format!("perplexity {now}, as the baseline's {before}")
     } else {
-        format!("perplexity {now} against {before} of the baseline: {} times", shown(ratio))
+        format!("perplexity {now} against {before} of the baseline: {} times as much", shown(ratio))
     };
     (if ratio.is_finite() { Tone::Strong } else { Tone::Bad }, text)
 }
@@ -55,7 +55,7 @@ fn notes(report: &PerplexityReport<'_>) -> Vec<String> {
         let path = model.path.display();
         if model.summary.nonfinite_texts > 0 {
             let n = counted(model.summary.nonfinite_texts, "text");
-            notes.push(format!("{path}: {n} without a finite likelihood; they are in every mean"));
+            notes.push(format!("{path}: {n} without a finite likelihood, counted in every mean"));
         }
         if let Some(Inference { p_value, .. }) = paired.as_ref().and_then(|paired| paired.inference.as_ref())
         {
