@@ -236,7 +236,7 @@ mod tests {
         assert!((explained[0] - 50.0 / 76.0).abs() < 1e-12 && (explained[1] - 18.0 / 76.0).abs() < 1e-12);
         assert_eq!((found.points.len(), found.nonfinite), (8, 0));
         assert!((found.points[0].x - 5.0).abs() < 1e-12 && (found.points[3].y + 3.0).abs() < 1e-12);
-        assert_eq!(found.points[7].role, Role::Unprefixed(Level::Safe));
+        assert!(matches!(found.points[7].role, Role::Unprefixed(_)));
         assert!(found.points[7].x.abs() < 1e-12, "the mean lies in the middle");
         assert_eq!(found, projected(&keys));
     }
