@@ -127,7 +127,7 @@ fn the_committed_seeds_are_those_of_the_corpus() {
         return; // The published package leaves fuzz/ out.
     }
     let mut committed = BTreeMap::new();
-    for target in ["header", "index", "deltas", "cases"] {
+    for target in ["header", "index", "deltas", "arrays", "cases"] {
         for seed in fs::read_dir(folder.join(target)).unwrap() {
             let path = seed.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();

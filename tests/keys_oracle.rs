@@ -71,7 +71,7 @@ fn every_number_of_all_72_cases_is_that_of_transformers() {
     assert!(found.refused.is_empty());
     assert_eq!(found.cases.len(), 72);
     let condition = expected["second_moment"]["condition_number"].as_f64().unwrap();
-    assert!((adjustment.facts().condition_number / condition - 1.0).abs() < 1e-6);
+    assert!((adjustment.facts().condition_number / condition - 1.0).abs() < 2e-6);
     assert!(found.residual() < 1e-12);
     for (case, found) in expected["cases"].as_array().unwrap().iter().zip(&found.cases) {
         assert_placed(case, found);

@@ -44,7 +44,9 @@ pub(super) fn run(
     }
     let failed = failed_checks(args.fail_on, summary);
     if !settings.quiet {
-        failed.iter().for_each(|check| output::tell(&format!("check failed: {check}")));
+        for check in &failed {
+            output::tell(&format!("check failed: {check}"));
+        }
     }
     Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
 }

@@ -209,13 +209,20 @@ mod tests {
 
     #[test]
     fn collapse_draws_two_texts_a_word_and_length() {
-        let (templates, calls) = drawn("tokenizers/byte-level", ContextStyle::Collapse);
+        let (templates, calls) = drawn("oracle", ContextStyle::Collapse);
         assert_eq!(calls.len(), 10);
         assert!(calls.iter().all(|&(rows, _, _)| rows == 2));
         assert_eq!(calls.iter().map(|&(_, _, seed)| seed).collect::<Vec<_>>(), (7..17).collect::<Vec<_>>());
         let all: Vec<&str> = templates.templates().collect();
         assert_eq!(all.len(), 21);
         assert_eq!(all.get(1..3), Some(&["The the the the the. {}"; 2][..]));
+    }
+
+    #[test]
+    fn a_word_as_long_as_its_text_is_the_text() {
+        let (templates, calls) = drawn("tokenizers/byte-level", ContextStyle::Collapse);
+        assert_eq!(calls.len(), 8, "two words have five tokens or more in this vocabulary");
+        assert_eq!(templates.templates().nth(3), Some("Therefore. {}"));
     }
 
     #[test]

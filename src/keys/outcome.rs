@@ -52,6 +52,13 @@ pub struct Fact {
     pub bos: bool,
 }
 
+impl Fact {
+    /// Whether the key is read at the very first position of the model's input: a BOS token takes that place itself.
+    pub fn at_first_position(&self) -> bool {
+        self.first_token && !self.bos
+    }
+}
+
 /// A case that could not be diagnosed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedCase {

@@ -215,7 +215,7 @@ fn diagnose(run: &Run<'_>, cases: &[Prepared<'_>]) -> Result<Vec<CaseOutcome>, S
         outcomes.push(CaseOutcome {
             case_id: case.case.case_id.clone(),
             fact: Some(case.fact.clone()),
-            verdict: verdict(&fraction, case.fact.first_token, setting),
+            verdict: verdict(&fraction, case.fact.at_first_position(), setting),
             fraction,
             keys: plan.keep_keys.then(|| kept(at, means)),
         });

@@ -1,6 +1,7 @@
 //! Files of records: a JSON array, JSON lines, or one object; a record that is bad is a row of its own and stops no other.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -123,10 +124,7 @@ fn lines(
             Err(error) => Err(BadRecord { index, line: Some(number + 1), reason: column_only(&error) }),
         });
     }
-    match rows.iter().any(Result::is_ok) {
-        true => Ok(rows),
-        false => Err(refusal(of_the_whole)),
-    }
+    if rows.iter().any(Result::is_ok) { Ok(rows) } else { Err(refusal(of_the_whole)) }
 }
 
 fn refusal(error: &serde_json::Error) -> DatasetError {
@@ -233,11 +231,16 @@ impl<'de> Visitor<'de> for Element {
         while let Some(key) = entries.next_key::<String>()? {
             if !self.known.contains(&key.as_str()) {
                 entries.next_value::<IgnoredAny>()?;
-            } else if fields.contains_key(&key) {
-                entries.next_value::<IgnoredAny>()?;
-                twice = Some(key);
-            } else {
-                fields.insert(key, entries.next_value()?);
+                continue;
+            }
+            match fields.entry(key) {
+                Entry::Vacant(field) => {
+                    field.insert(entries.next_value()?);
+                }
+                Entry::Occupied(field) => {
+                    entries.next_value::<IgnoredAny>()?;
+                    twice = Some(field.key().clone());
+                }
             }
         }
         Ok(twice.map_or(Found::Record(Record::Fields(fields)), Found::Twice))

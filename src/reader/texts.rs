@@ -3,6 +3,7 @@
 //! Texts are kept to the byte, leading spaces included: 8,834 of the 10,000 texts of ME-PPL begin with one, and their first
 //! token is another one without it.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::str;
 
@@ -32,7 +33,7 @@ pub struct Text {
 /// [`ReadError`], where the file cannot be read, or should be JSON and is none. A record that cannot be used is a row.
 pub fn read_texts(path: &Path) -> Result<Vec<Result<Text, BadRecord>>, ReadError> {
     let bytes = read_input(path, LONGEST_DATASET)?;
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let extension = path.extension().map(OsStr::to_ascii_lowercase);
     let is_json =
         extension.is_some_and(|extension| ["json", "jsonl", "ndjson"].iter().any(|json| extension == *json));
     let rows = if is_json { parse_json_texts(&bytes) } else { parse_texts(&bytes) };

@@ -19,7 +19,7 @@ Examples:
 
 /// Say whether ROME would break a model on a fact, and why, before anything is edited
 ///
-/// A file of cases is COUNTERFACT, zsRE, EasyEdit or KnowEdit, as a JSON array or as JSON lines. A record that cannot be
+/// A file of cases is COUNTERFACT, zsRE, `EasyEdit` or `KnowEdit`, as a JSON array or as JSON lines. A record that cannot be
 /// diagnosed is reported and stops no other; where a record is no case at all, the exit code is 1.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -53,7 +53,7 @@ pub(in crate::cli) struct KeysArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "no_moments")]
     pub(in crate::cli) moments: Option<PathBuf>,
 
-    /// Take the identity for the second moment, as published configurations with mom2_adjustment: false do
+    /// Take the identity for the second moment, as published configurations with `mom2_adjustment: false` do
     #[arg(long)]
     pub(in crate::cli) no_moments: bool,
 

@@ -1,7 +1,7 @@
 //! The report for people: a single case explained, of many the summary and the worst.
 
 use super::words::{architecture, risk_name};
-use crate::keys::{CaseOutcome, Diagnosis, Level, MeanOver, MomentFacts, Origin, Summary};
+use crate::keys::{CaseOutcome, Diagnosis, Fact, Level, MeanOver, MomentFacts, Origin, Summary};
 use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
@@ -200,7 +200,7 @@ fn notes(diagnosis: &Diagnosis, summary: &Summary) -> Vec<String> {
         ));
     }
     let collapsing = diagnosis.scan.cases.iter().filter(|case| case.verdict.level == Level::Collapse);
-    let first = collapsing.filter(|case| case.fact.as_ref().is_some_and(|fact| fact.first_token)).count();
+    let first = collapsing.filter(|case| case.fact.as_ref().is_some_and(Fact::at_first_position)).count();
     if first > 0 {
         let share = if first == summary.collapse { "all".to_owned() } else { n(first) };
         notes.push(format!(
