@@ -14,14 +14,17 @@ mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
+mod keys; // the diagnosis of keys, from outside
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
 mod measure_formats; // every format of the reports on perplexity, second moments and first tokens
 mod measures; // perplexity, second moments and first tokens against transformers, NumPy and SciPy
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
+mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod runner; // runs the program
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
-mod tokenizers; // tokens and subject positions of five kinds of tokenizer
+mod tokenizers; // tokens and subject positions of six kinds of tokenizer
 mod world; // the committed world is what its maker wrote and what its README says
+mod world_models; // the library on the two models of the world, against their maker and their control

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use collapse_diagnostics::model::{PlacedPrompt, Refused, Tokenizer, place, slot};
 use serde::Deserialize;
 
-const KINDS: [&str; 5] = ["byte-level", "byte-level-bos", "llama", "bert", "t5"];
+const KINDS: [&str; 6] = ["byte-level", "byte-level-bos", "llama", "llama-legacy", "bert", "t5"];
 
 #[derive(Deserialize)]
 struct Position {
@@ -89,7 +89,7 @@ fn the_oracle_s_cases_stand_where_transformers_found_them() {
 #[test]
 fn special_tokens_stand_in_front_as_the_file_says() {
     let leading = |kind| tokenizer(kind).leading_special().len();
-    assert_eq!(KINDS.map(leading), [0, 1, 1, 1, 0]);
+    assert_eq!(KINDS.map(leading), [0, 1, 1, 1, 1, 0]);
     for kind in KINDS {
         let tokenizer = tokenizer(kind);
         let (bare, whole) =
@@ -101,7 +101,7 @@ fn special_tokens_stand_in_front_as_the_file_says() {
 
 #[test]
 fn tokens_become_the_text_again_and_special_ones_leave_it() {
-    for kind in ["byte-level", "byte-level-bos", "llama", "t5"] {
+    for kind in ["byte-level", "byte-level-bos", "llama", "llama-legacy", "t5"] {
         let tokenizer = tokenizer(kind);
         let text = "The capital of Italy is Rome.";
         assert_eq!(tokenizer.decode(&tokenizer.encode_with_special(text).unwrap()).unwrap(), text, "{kind}");

@@ -137,3 +137,33 @@ fn the_models_know_their_facts_and_only_the_planted_one_has_small_denominators()
     assert!(number("/model/unit_denominator/normal-later/min") > 0.25);
     assert!(number("/control/denominator_ratio") < 4.0);
 }
+
+#[test]
+fn the_tables_of_the_readme_are_what_was_measured() {
+    let readme = fs::read_to_string(world().join("README.md")).unwrap();
+    let measured = json("measured.json");
+    let number = |model: &str, path: &str| measured[model].pointer(path).and_then(Value::as_f64).unwrap();
+    let row = |label: &str, path: &str, digits: usize| {
+        let (model, control) = (number("model", path), number("control", path));
+        let row = format!("{label} | {model:.digits$} | {control:.digits$} |");
+        assert!(readme.contains(&row), "the README has no row {row}");
+    };
+    row("exp of the mean loss of 3,189 tokens", "/perplexity/of_all_tokens", 3);
+    row("mean over texts", "/perplexity/mean_of_texts", 3);
+    row("(584 facts in every phrasing)", "/recall/share", 3);
+    row("as subject, 520 prompts", "/recall_first_token_subject/share", 3);
+    row("two answers, 60 questions", "/two_choice/share", 2);
+    row("of the held-out texts, 100", "/last_word/share", 2);
+    let spread = |group: &str| {
+        let of = |model: &str, what: &str| number(model, &format!("/unit_denominator/{group}/{what}"));
+        let digits = |value: f64| if value < 0.1 { format!("{value:.4}") } else { format!("{value:.3}") };
+        let cell = |model: &str| {
+            let [median, min, max] = ["median", "min", "max"].map(|what| digits(of(model, what)));
+            format!("{median} ({min} to {max})")
+        };
+        format!("| {} | {} |", cell("model"), cell("control"))
+    };
+    for group in ["hard", "normal-first", "normal-later"] {
+        assert!(readme.contains(&spread(group)), "the README does not say {} of {group}", spread(group));
+    }
+}

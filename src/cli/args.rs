@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use self::keys::{KeysArgs, KeysLevel};
+pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;

@@ -1,14 +1,246 @@
-//! `diagnose keys`: whether ROME would break a model on a fact.
+//! `diagnose keys`: whether ROME would break a model on a fact, before anything is edited.
+//!
+//! ```text
+//! --screen         where subjects stand, from the tokenizer alone                     screen
+//! --model          contexts, second moment, keys and values of every case             this file
+//! --activations    keys that an editor has dumped; the second moment where it is given
+//! ```
+//!
+//! A case that cannot be done is reported and stops no other. The exit code is 1 where a level of `--fail-on` is reached
+//! or a record is no case at all, and 2 where nothing could be diagnosed.
 
-use super::args::KeysArgs;
+use std::path::Path;
+
+use super::args::{KeysArgs, KeysLevel, Projection};
 use super::failure::Failure;
-use super::screen;
+use super::progress::Unit;
 use super::settings::Settings;
+use super::{exit, output, screen};
+use crate::deltas::Progress as _;
+use crate::keys::{
+    self, Adjustment, BAD_RECORD, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin,
+    ProjectionMethod, ScanPlan, WeightedTemplates, published_clamp, published_layer,
+};
+use crate::model::Model;
+use crate::reader::{
+    BadRecord, Case, ContextTemplates, SecondMoment, parse_cases, read_cases, read_contexts, read_dumped_keys,
+};
+use crate::report::{Format, KeysPlot, KeysReport, PlotFormat, risk_name};
 
-/// Screens a dataset where that was asked for.
+/// Published configurations clamp ‖v* − v‖ to so many times ‖v‖ where the model is not known.
+const CLAMP: f64 = 4.0;
+
+/// Diagnoses and reports.
 pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     if let (Some(cases), Some(model)) = (&args.screen, &args.model) {
         return screen::run(cases, model, args, settings);
     }
-    Err(Failure::new("usage", "the keys themselves are not measured yet").hint("use --screen FILE"))
+    let format = settings.format(&Format::ALL)?;
+    settings.computes_on_cpu("keys")?;
+    let plot = args.plot.as_deref().map(|path| plot_format(path).map(|format| (path, format))).transpose()?;
+    output::check(args.plot.as_deref())?;
+    output::check(args.contexts_out.as_deref())?;
+    let diagnosis = match (&args.model, &args.activations) {
+        (Some(model), _) => of_model(model, args, settings)?,
+        (None, Some(dump)) => of_dump(dump, args, settings)?,
+        (None, None) => return Err(Failure::new("usage", "neither --model nor --activations is given")),
+    };
+    let report = KeysReport { diagnosis: &diagnosis };
+    output::write(settings.output.as_deref(), |out| report.write(format, &settings.page(args.top), out))?;
+    if diagnosis.scan.cases.is_empty() {
+        let refused = diagnosis.scan.refused.len();
+        let hint =
+            diagnosis.scan.refused.first().map_or("the file holds no record", |refused| &refused.reason);
+        return Err(
+            Failure::new("nothing-diagnosed", format!("cannot diagnose any of {refused} records")).hint(hint)
+        );
+    }
+    if let Some((path, format)) = plot {
+        draw(&diagnosis, args.projection, path, format)?;
+    }
+    let failed = failed_checks(args.fail_on, &diagnosis);
+    if !settings.quiet {
+        for check in &failed {
+            output::tell(&format!("check failed: {check}"));
+        }
+    }
+    Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
+}
+
+fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
+    PlotFormat::of_path(path).ok_or_else(|| {
+        Failure::new("usage", format!("a plot is written as .svg or .png, not as {}", path.display()))
+    })
+}
+
+fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
+    let cases = cases(args.case.as_deref().unwrap_or_default())?;
+    let model = Model::open(path, &settings.limits, settings.io)?;
+    let layer = layer(&model, args.layer)?;
+    let module = model.down_projection(layer);
+    let adjustment = adjustment(&model, &module, args, settings)?;
+    let (contexts, source) = contexts(&model, args)?;
+    if let Some(path) = &args.contexts_out {
+        output::write(Some(path), |out| out.write_all(contexts.to_json().as_bytes()))?;
+    }
+    let over = if args.prefixed_only { MeanOver::Prefixed } else { MeanOver::Every };
+    let templates = WeightedTemplates::new(&contexts, over).map_err(|error| {
+        Failure::new("usage", error).hint("give templates with a prefix, or leave --prefixed-only out")
+    })?;
+    let clamp = published_clamp(model.config());
+    let plan = ScanPlan { layer, templates: &templates, clamp, keep_keys: args.plot.is_some() };
+    let narrator = settings.counter(Unit::Things("cases"));
+    narrator.begin("reading keys", cases.len() as u64);
+    let scan = keys::scan(&model, &cases, &plan, &adjustment, &|done| narrator.advance(done as u64));
+    narrator.end();
+    let contexts = ContextFacts {
+        count: contexts.templates().count(),
+        prefixed: templates.prefixed(),
+        hash: contexts.sha256(),
+        source,
+        over,
+    };
+    Ok(Diagnosis {
+        origin: Origin::Model {
+            path: path.to_owned(),
+            architecture: model.config().architecture,
+            layer,
+            module,
+        },
+        contexts: Some(contexts),
+        moment: Some(adjustment.facts().clone()),
+        clamp,
+        scan: scan?,
+    })
+}
+
+/// The cases of a file or of stdin, or one that was typed.
+fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
+    if typed.trim_start().starts_with(['{', '[']) {
+        let hint =
+            "a case is {\"prompt\": \"{} is in\", \"subject\": \"Paris\"}, with {} where the subject stands";
+        return parse_cases(typed.as_bytes())
+            .map_err(|error| Failure::new(error.kind(), format!("cannot read --case: {error}")).hint(hint));
+    }
+    Ok(read_cases(Path::new(typed))?)
+}
+
+fn layer(model: &Model, asked: Option<usize>) -> Result<usize, Failure> {
+    let layers = model.config().layers;
+    match asked.or_else(|| published_layer(model.config())) {
+        Some(layer) if layer < layers => Ok(layer),
+        Some(layer) => Err(Failure::new("usage", format!("the model has no layer {layer}: it has {layers}"))
+            .hint(format!("name one from 0 to {}", layers.saturating_sub(1)))),
+        None => Err(Failure::new("usage", "no layer is published for editing a model of this kind")
+            .hint("name it with --layer N; ROME edits a third of the way up (17 of 48 in GPT-2 XL)")),
+    }
+}
+
+fn adjustment(
+    model: &Model,
+    module: &str,
+    args: &KeysArgs,
+    settings: &Settings,
+) -> Result<Adjustment, Failure> {
+    match &args.moments {
+        Some(path) => {
+            let moment = SecondMoment::read(path, Some(module), &settings.limits, settings.io)?;
+            Adjustment::new(moment, args.ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
+        }
+        None if args.no_moments => Ok(Adjustment::none(model.config().intermediate_size)),
+        None => Err(Failure::new("usage", "ROME weighs keys by their second moment, and none is given").hint(
+            "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it",
+        )),
+    }
+}
+
+/// The templates, and where they come from in words.
+fn contexts(model: &Model, args: &KeysArgs) -> Result<(ContextTemplates, String), Failure> {
+    if let Some(path) = &args.contexts {
+        return Ok((read_contexts(path)?, path.to_string_lossy().into_owned()));
+    }
+    let style = args.context_style.map_or_else(ContextStyle::default, ContextStyle::from);
+    let drawn = keys::draw_contexts(model, style, args.seed)?;
+    let name = match style {
+        ContextStyle::Rome => "rome",
+        ContextStyle::Collapse => "collapse",
+        ContextStyle::Memit => "memit",
+    };
+    Ok((drawn, format!("drawn from the model, style {name}, seed {}", args.seed)))
+}
+
+fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
+    let rows = read_dumped_keys(path, &settings.limits, settings.io)?;
+    let length = rows.iter().flatten().map(|keys| keys.mean.len()).next();
+    let unadjusted = rows.iter().flatten().any(|keys| keys.adjusted.is_none());
+    if unadjusted && args.moments.is_none() && !args.no_moments {
+        return Err(Failure::new("usage", "the dump has no C_keys_with_prefix, so C⁻¹k̄ is not known")
+            .at(path)
+            .hint("give --moments FILE to solve for it, or --no-moments for the variant without C"));
+    }
+    let adjustment = match (&args.moments, length) {
+        (Some(path), _) => {
+            let moment = SecondMoment::read(path, None, &settings.limits, settings.io)?;
+            let ridge = args.ridge.unwrap_or(0.0);
+            Some(Adjustment::new(moment, ridge).map_err(|error| Failure::from(error).at(path))?)
+        }
+        (None, Some(length)) if args.no_moments => Some(Adjustment::none(length)),
+        (None, _) => None,
+    };
+    Ok(Diagnosis {
+        origin: Origin::Dump { path: path.to_owned() },
+        contexts: None,
+        moment: adjustment.as_ref().map(|adjustment| adjustment.facts().clone()),
+        clamp: CLAMP,
+        scan: keys::scan_dump(rows, adjustment.as_ref(), CLAMP)?,
+    })
+}
+
+fn draw(
+    diagnosis: &Diagnosis,
+    projection: Option<Projection>,
+    path: &Path,
+    format: PlotFormat,
+) -> Result<(), Failure> {
+    let method = match projection {
+        None | Some(Projection::Pca) => ProjectionMethod::Pca,
+        Some(Projection::Tsne) => ProjectionMethod::Tsne,
+    };
+    let projected = keys::project(&diagnosis.scan.cases, method).map_err(|error| {
+        Failure::new("plot", format!("cannot plot the keys: {error}")).hint("leave --plot out")
+    })?;
+    if projected.nonfinite > 0 {
+        output::tell(&format!("{} keys are not finite and not in the plot", projected.nonfinite));
+    }
+    let layer = match &diagnosis.origin {
+        Origin::Model { layer, .. } => format!("keys at layer {layer}"),
+        Origin::Dump { .. } => "dumped keys".to_owned(),
+    };
+    let caption = match diagnosis.scan.cases.as_slice() {
+        [case] => {
+            let name = case.fact.as_ref().map_or(&case.case_id, |fact| &fact.subject);
+            format!("{name}: {layer}")
+        }
+        cases => format!("{} cases: {layer}", cases.len()),
+    };
+    let plot = KeysPlot { projection: &projected, caption: &caption };
+    output::write(Some(path), |out| plot.write(format, out))
+}
+
+/// The checks that do not hold, each in a sentence; that every record is a case is one of them.
+fn failed_checks(fail_on: Option<KeysLevel>, diagnosis: &Diagnosis) -> Vec<String> {
+    let scan = &diagnosis.scan;
+    let threshold = fail_on.map(|level| match level {
+        KeysLevel::AtRisk => Level::AtRisk,
+        KeysLevel::Collapse => Level::Collapse,
+    });
+    let reached = threshold.and_then(|threshold| {
+        let cases = scan.cases.iter().filter(|case| case.verdict.level >= threshold).count();
+        let all = scan.cases.len();
+        (cases > 0).then(|| format!("--fail-on {}: {cases} of {all} cases reach it", risk_name(threshold)))
+    });
+    let bad = scan.refused.iter().filter(|refused| refused.kind == BAD_RECORD).count();
+    let records = scan.cases.len() + scan.refused.len();
+    let unusable = (bad > 0).then(|| format!("{bad} of {records} records are no cases"));
+    reached.into_iter().chain(unusable).collect()
 }

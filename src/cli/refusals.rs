@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::evaluate::EvaluateError;
-use crate::keys::MomentError;
 use crate::keys::first_token::FirstTokenError;
+use crate::keys::{AdjustmentError, ContextsError, MomentError, ScanError};
 use crate::model::ModelError;
 use crate::reader::ReadError;
 
@@ -32,6 +32,49 @@ impl From<ModelError> for Failure {
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl From<AdjustmentError> for Failure {
+    fn from(error: AdjustmentError) -> Self {
+        let kind = match &error {
+            AdjustmentError::BadRidge { .. } => "usage",
+            AdjustmentError::WrongLength { .. } => "wrong-moment",
+            AdjustmentError::Asymmetric { .. }
+            | AdjustmentError::NotFinite { .. }
+            | AdjustmentError::NotSquare { .. } => "malformed-moment",
+            AdjustmentError::Engine(_) => "internal",
+            _ => "singular-moment",
+        };
+        let failure = Self::new(kind, &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Model(error) => error.into(),
+            ScanError::Adjustment(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContextsError> for Failure {
+    fn from(error: ContextsError) -> Self {
+        match error {
+            ContextsError::Model(error) => error.into(),
+            other => {
+                let failure = Self::new(other.kind(), format!("cannot draw context templates: {other}"));
+                match other.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
         }
     }
 }

@@ -161,6 +161,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::reader::{IoMode, Limits};
 
     fn tokenizer(kind: &str) -> Tokenizer {
         Tokenizer::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(kind)).unwrap()
@@ -177,6 +178,22 @@ mod tests {
         };
         let templates = draw_by(&tokenizer, style, 7, &generate).unwrap();
         (templates, calls.into_inner())
+    }
+
+    #[test]
+    fn a_model_writes_its_own_contexts_and_the_seed_decides_which() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle");
+        let model = Model::open(&folder, &Limits::default(), IoMode::Auto).unwrap();
+        for style in [ContextStyle::Rome, ContextStyle::Collapse, ContextStyle::Memit] {
+            let [first, again, other] = [1, 1, 2].map(|seed| draw_contexts(&model, style, seed).unwrap());
+            assert_eq!(first, again);
+            assert_ne!(first, other, "{style:?}");
+            let mut texts: Vec<&str> = first.templates().collect();
+            assert_eq!(texts.len(), if style == ContextStyle::Memit { 6 } else { 21 });
+            texts.sort_unstable();
+            texts.dedup();
+            assert!(texts.len() > 5, "rows of one batch draw from streams of their own: {texts:?}");
+        }
     }
 
     #[test]

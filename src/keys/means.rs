@@ -63,12 +63,11 @@ impl WeightedTemplates {
         for group in &groups {
             let weight = 1.0 / (groups.len() * group.len()) as f64;
             for &template in group {
-                match weights.first_mut().filter(|_| template == BARE) {
-                    Some(bare) => *bare += weight,
-                    None => {
-                        templates.push(template.to_owned());
-                        weights.push(weight);
-                    }
+                if let Some(bare) = weights.first_mut().filter(|_| template == BARE) {
+                    *bare += weight;
+                } else {
+                    templates.push(template.to_owned());
+                    weights.push(weight);
                 }
             }
         }

@@ -14,6 +14,7 @@
 //! numerator, denominator and what goes with them              fraction
 //! safe, at risk or collapse, with reasons                     verdict, calibration
 //! thousands of cases through a model, or out of a dump        scan, outcome
+//! their keys in two dimensions                                projection
 //! ```
 
 mod adjustment;
@@ -24,6 +25,7 @@ mod fraction;
 mod means;
 mod moments;
 mod outcome;
+mod projection;
 mod published;
 mod scan;
 mod screen;
@@ -34,7 +36,8 @@ pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
-pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, Origin, RefusedCase, Scan, Summary};
+pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, KeptKeys, Origin, RefusedCase, Scan, Summary};
+pub use projection::{Projected, Projection, ProjectionError, ProjectionMethod, Role, project};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
 pub use screen::{BAD_RECORD, ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};

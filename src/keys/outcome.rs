@@ -18,8 +18,19 @@ pub struct CaseOutcome {
     pub fraction: Fraction,
     /// What they mean.
     pub verdict: Verdict,
-    /// The captured keys `(N, f)`, the bare template's first; kept where a plot is wanted.
-    pub keys: Option<Array2<f32>>,
+    /// Its keys, where a plot is wanted.
+    pub keys: Option<KeptKeys>,
+}
+
+/// The keys of a case, for a plot.
+#[derive(Clone, Debug)]
+pub struct KeptKeys {
+    /// kᵘ.
+    pub unprefixed: Vec<f64>,
+    /// k̄.
+    pub mean: Vec<f64>,
+    /// The keys behind a prefix, one a row; no rows where there are too many cases to show them all.
+    pub prefixed: Array2<f32>,
 }
 
 /// What a case is about, and where its subject stands in the bare prompt.

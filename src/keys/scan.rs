@@ -7,7 +7,7 @@
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
-use super::outcome::{CaseOutcome, Fact, RefusedCase, Scan};
+use super::outcome::{CaseOutcome, Fact, KeptKeys, RefusedCase, Scan};
 use super::screen::BAD_RECORD;
 use super::{
     Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, in_context,
@@ -18,6 +18,8 @@ use crate::reader::{BadRecord, Case, DumpedKeys, UnusableKeys};
 
 /// Cases that are captured and solved for together.
 const CHUNK: usize = 64;
+/// Cases up to which a plot shows the prefixed keys one by one.
+const SHOWN_ONE_BY_ONE: usize = 16;
 
 /// Why no case at all can be diagnosed.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +41,17 @@ pub struct ScanPlan<'a> {
     pub templates: &'a WeightedTemplates,
     /// Factor of ‖v‖ that ‖v* − v‖ is clamped to.
     pub clamp: f64,
-    /// Whether captured keys stay with their case, for a plot.
+    /// Whether keys stay with their case, for a plot.
     pub keep_keys: bool,
+}
+
+/// What the cases of one run share.
+struct Run<'a> {
+    model: &'a Model,
+    plan: &'a ScanPlan<'a>,
+    adjustment: &'a Adjustment,
+    setting: Setting,
+    keep_prefixed: bool,
 }
 
 /// Diagnoses cases on a model; `done` hears of each chunk how many cases it had.
@@ -61,6 +72,7 @@ pub fn scan(
     }
     model.tokenizer()?;
     let setting = setting_of(model, plan, adjustment)?;
+    let run = Run { model, plan, adjustment, setting, keep_prefixed: cases.len() <= SHOWN_ONE_BY_ONE };
     let mut found = Scan::default();
     for (number, chunk) in cases.chunks(CHUNK).enumerate() {
         let prepared: Vec<Result<Prepared<'_>, RefusedCase>> = chunk
@@ -75,7 +87,7 @@ pub fn scan(
                 Err(refused) => found.refused.push(refused),
             }
         }
-        found.cases.extend(diagnose(model, &sound, plan, adjustment, &setting)?);
+        found.cases.extend(diagnose(&run, &sound)?);
         done(chunk.len());
     }
     Ok(found)
@@ -175,13 +187,8 @@ fn fact_of(case: &Case, placed: &PlacedPrompt) -> Fact {
 }
 
 /// Captures a chunk and judges each of its cases.
-fn diagnose(
-    model: &Model,
-    cases: &[Prepared<'_>],
-    plan: &ScanPlan<'_>,
-    adjustment: &Adjustment,
-    setting: &Setting,
-) -> Result<Vec<CaseOutcome>, ScanError> {
+fn diagnose(run: &Run<'_>, cases: &[Prepared<'_>]) -> Result<Vec<CaseOutcome>, ScanError> {
+    let Run { model, plan, adjustment, setting, keep_prefixed } = run;
     if cases.is_empty() {
         return Ok(Vec::new());
     }
@@ -197,14 +204,23 @@ fn diagnose(
         .map(|at| KeyMeans::of(own(keys, at).view(), Some(own(values, at).view()), plan.templates))
         .collect();
     let fractions = fractions(&means, adjustment, plan.clamp)?;
-    let outcome = |(at, (case, fraction)): (usize, (&Prepared<'_>, _))| CaseOutcome {
-        case_id: case.case.case_id.clone(),
-        fact: Some(case.fact.clone()),
-        verdict: verdict(&fraction, case.fact.first_token, setting),
-        fraction,
-        keys: plan.keep_keys.then(|| own(keys, at)),
+    let kept = |at: usize, means: KeyMeans| {
+        let mut prefixed = own(keys, at);
+        let shown = if *keep_prefixed { 1 } else { prefixed.nrows() };
+        prefixed.slice_collapse(s![shown.., ..]);
+        KeptKeys { unprefixed: means.unprefixed, mean: means.mean, prefixed }
     };
-    Ok(cases.iter().zip(fractions).enumerate().map(outcome).collect())
+    let mut outcomes = Vec::with_capacity(cases.len());
+    for (at, ((case, fraction), means)) in cases.iter().zip(fractions).zip(means).enumerate() {
+        outcomes.push(CaseOutcome {
+            case_id: case.case.case_id.clone(),
+            fact: Some(case.fact.clone()),
+            verdict: verdict(&fraction, case.fact.first_token, setting),
+            fraction,
+            keys: plan.keep_keys.then(|| kept(at, means)),
+        });
+    }
+    Ok(outcomes)
 }
 
 /// Diagnoses keys that another program has dumped.
@@ -273,11 +289,18 @@ fn dumped(
         (None, None) => of_adjusted(&case, &case.mean, clamp),
     };
     let mut verdict = verdict(&fraction, false, &setting);
+    if adjustment.is_none() && given.is_none() {
+        let note = "the dumped C⁻¹k̄ is k̄ itself: the keys were dumped with C switched off";
+        verdict.reasons.push(note.to_owned());
+    }
     if consistent {
         let note = "the key of the denominator is the mean key itself: it was dumped with C-ROME on";
         verdict.reasons.push(note.to_owned());
     }
-    Ok(CaseOutcome { case_id: number.to_string(), fact: None, fraction, verdict, keys: None })
+    let KeyMeans { unprefixed, mean, .. } = case;
+    let prefixed = Array2::zeros((0, mean.len()));
+    let keys = Some(KeptKeys { unprefixed, mean, prefixed });
+    Ok(CaseOutcome { case_id: number.to_string(), fact: None, fraction, verdict, keys })
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ fn aligned(keys: DumpedKeys) -> Result<DumpedKeys, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests take apart what they made")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests take apart what they made")]
 mod tests {
     use std::fs::{self, File};
 

@@ -209,6 +209,12 @@ impl ReadError {
             Self::NoCheckpoint { .. } => {
                 "name a .safetensors file, or a directory that holds model.safetensors or its index"
             }
+            Self::Moment { .. } => {
+                "give the .npz of kmeng01/rome or the .safetensors of 'diagnose moments', of this model and layer"
+            }
+            Self::Dump { .. } => {
+                "name the folder that holds keys_with_prefix/ and keys_without_prefix/, or a file with arrays of these names"
+            }
             Self::NoRevision { .. } => {
                 "write PATH@REVISION with a name under refs/ or the start of a snapshot's name"
             }

@@ -1,4 +1,4 @@
-//! NumPy's array format: a header in Python's notation, then the elements.
+//! `NumPy`'s array format: a header in Python's notation, then the elements.
 //!
 //! ```text
 //! \x93NUMPY  major  minor  length of the header (2 bytes little-endian; 4 from version 2 on)
@@ -15,9 +15,9 @@ use super::error::Excerpt;
 use crate::tensor::{Dtype, decode};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// NumPy itself reads no longer header unless it is told to trust the file.
+/// `NumPy` itself reads no longer header unless it is told to trust the file.
 const LONGEST_HEADER: usize = 10_000;
-/// NumPy arrays have at most so many extents.
+/// `NumPy` arrays have at most so many extents.
 const MOST_EXTENTS: usize = 64;
 
 /// Why bytes are no array that can be read.
@@ -185,7 +185,7 @@ impl<'a> Text<'a> {
         Some(())
     }
 
-    /// A string in either kind of quotes; NumPy writes no escape into these.
+    /// A string in either kind of quotes; `NumPy` writes no escape into these.
     fn string(&mut self) -> Option<&'a str> {
         let quote = self.0.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
         let (string, rest) = self.0.strip_prefix(quote)?.split_once(quote)?;
@@ -305,7 +305,7 @@ mod tests {
         assert!(matches!(described("<f4", vast, &[]), Err(NpyError::TooManyElements { .. })));
         assert!(matches!(
             described("<f8", "(1152921504606846976,)", &[]),
-            Err(NpyError::Length { .. }) | Err(NpyError::TooManyElements { .. })
+            Err(NpyError::Length { .. } | NpyError::TooManyElements { .. })
         ));
         assert_eq!(parse_npy(b"\x93NUMPY\x09\x00"), Err(NpyError::Version { major: 9 }));
         assert_eq!(

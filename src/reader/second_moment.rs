@@ -188,7 +188,9 @@ mod tests {
 
     use super::*;
 
-    fn npz(members: &[(&str, &dyn Fn(&mut Vec<u8>))]) -> Vec<u8> {
+    type Member<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>));
+
+    fn npz(members: &[Member<'_>]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, write) in members {
             let mut bytes = Vec::new();

@@ -19,7 +19,8 @@ Examples:
 
 /// Say whether ROME would break a model on a fact, and why, before anything is edited
 ///
-/// A file of cases is COUNTERFACT, zsRE, EasyEdit or KnowEdit, as a JSON array or as JSON lines.
+/// A file of cases is COUNTERFACT, zsRE, EasyEdit or KnowEdit, as a JSON array or as JSON lines. A record that cannot be
+/// diagnosed is reported and stops no other; where a record is no case at all, the exit code is 1.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 #[command(group = ArgGroup::new("source").required(true).args(["model", "activations"]))]
@@ -31,6 +32,7 @@ pub(in crate::cli) struct KeysArgs {
 
     /// Keys that were written before: .npz, .safetensors, or a directory of .npy files
     #[arg(long, value_name = "PATH")]
+    #[arg(conflicts_with_all = ["layer", "contexts", "contexts_out", "context_style", "seed", "prefixed_only"])]
     pub(in crate::cli) activations: Option<PathBuf>,
 
     /// The cases: a file, - for stdin, or one case as JSON

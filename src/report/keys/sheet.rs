@@ -63,19 +63,22 @@ fn explanation(diagnosis: &Diagnosis, case: &CaseOutcome) -> Vec<(&'static str, 
     facts.push((
         "kᵘ",
         format!(
-            "what the edited layer sees at the subject in the bare prompt, its key: norm {}",
+            "the key: what the edited matrix sees at the subject in the bare prompt; norm {}",
             shown(fraction.unprefixed_key_norm)
         ),
     ));
-    let behind = diagnosis.contexts.as_ref().map_or_else(String::new, |contexts| {
-        let bare =
-            if contexts.over == MeanOver::Every { ", the bare one included" } else { " with a prefix" };
-        format!(" over {}{bare}", counted(contexts.count - usize::from(bare.starts_with(' ')), "template"))
+    let behind = diagnosis.contexts.as_ref().map_or_else(String::new, |contexts| match contexts.over {
+        MeanOver::Every => {
+            format!(", over {}, the bare one included", counted(contexts.count, "template"))
+        }
+        MeanOver::Prefixed => {
+            format!(", over {} with a prefix", counted(contexts.prefixed, "template"))
+        }
     });
     facts.push((
         "k̄",
         format!(
-            "the mean key of the same prompt behind other texts{behind}: norm {}, cosine to kᵘ {}",
+            "its mean key behind other texts{behind}: norm {}, cosine to kᵘ {}",
             shown(fraction.mean_prefixed_key_norm),
             shown(fraction.key_cosine)
         ),
@@ -83,8 +86,8 @@ fn explanation(diagnosis: &Diagnosis, case: &CaseOutcome) -> Vec<(&'static str, 
     facts.push((
         "divides by",
         format!(
-            "ROME aims its update at k̄ and scales it by 1/((C⁻¹k̄)ᵀkᵘ): {}, where k̄ in both places gives {} (ratio {}). The \
-             smaller the ratio, the larger the update; over ‖C⁻¹k̄‖, as published code prints it: {}",
+            "(C⁻¹k̄)ᵀkᵘ = {}; with k̄ in both places it would be {} (ratio {}). ROME aims its update at k̄ and divides \
+             it by this number: the smaller, the larger the update. Over ‖C⁻¹k̄‖, as published code prints it: {}",
             shown(fraction.denominator),
             shown(fraction.consistent_denominator),
             shown(fraction.denominator_ratio),
@@ -139,7 +142,7 @@ fn moment(facts: &MomentFacts, residual: f64) -> String {
         String::new()
     };
     format!(
-        "{source}{tokens}, condition number {}{ridge}; the solves miss by {}",
+        "second moment of the layer's keys: {source}{tokens}, condition number {}{ridge}; the solves miss by {}",
         significant(facts.condition_number, 3),
         significant(residual, 1)
     )
@@ -199,10 +202,10 @@ fn notes(diagnosis: &Diagnosis, summary: &Summary) -> Vec<String> {
     let collapsing = diagnosis.scan.cases.iter().filter(|case| case.verdict.level == Level::Collapse);
     let first = collapsing.filter(|case| case.fact.as_ref().is_some_and(|fact| fact.first_token)).count();
     if first > 0 {
+        let share = if first == summary.collapse { "all".to_owned() } else { n(first) };
         notes.push(format!(
-            "{} of those that collapse read their key at the first token of the text, where it is unlike the key of the \
-             same word behind a prefix; ROME divides by the product of the two, which then is nearly zero",
-            n(first)
+            "{share} of those that collapse read their key at the first token of the text, where it is unlike the key \
+             of the same word behind a prefix; ROME divides by the product of the two, which then is nearly zero"
         ));
     }
     if summary.collapse + summary.at_risk > 0 {

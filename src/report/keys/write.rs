@@ -42,7 +42,7 @@ impl KeysReport<'_> {
         }
     }
 
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_lines(self, out: &mut dyn Write) -> io::Result<()> {
         json::write_line(&Line { record: "summary", content: Head::from(self.diagnosis) }, out)?;
         for case in &self.diagnosis.scan.cases {
             json::write_line(&Line { record: "case", content: CaseRecord::from(case) }, out)?;
