@@ -94,8 +94,9 @@ fn sentence(standing: Standing, at: &Measurement, found: &Separation) -> String 
     );
     match standing {
         Standing::Apart => format!(
-            "the keys of first tokens stand apart, all in one direction (strongest in {place}: {numbers}): where a \
-             subject is the first token of its prompt, ROME divides by next to nothing"
+            "the keys of first tokens stand apart, all in one direction (strongest in {place}: {numbers}): where such a \
+             token is the subject of an edit, ROME is likely to divide by next to nothing; 'diagnose keys' tells by how \
+             little"
         ),
         Standing::Separable => format!(
             "the keys of first tokens can be told from later ones, but each goes its own way (strongest in {place}: \
