@@ -7,7 +7,7 @@ use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
 
 /// Refused records that are shown at most.
-const REFUSED: usize = 10;
+const REFUSED: usize = 5;
 
 pub(super) fn sheet(diagnosis: &Diagnosis, top: usize) -> Sheet {
     match (diagnosis.scan.cases.as_slice(), diagnosis.scan.refused.as_slice()) {
@@ -167,7 +167,7 @@ fn several(diagnosis: &Diagnosis, top: usize) -> Sheet {
         headline: headline(&summary),
         notes: notes(diagnosis, &summary),
         facts,
-        grids: vec![worst(diagnosis, top), refused(diagnosis)],
+        grids: vec![worst(diagnosis, top)],
     }
 }
 
@@ -214,10 +214,14 @@ fn notes(diagnosis: &Diagnosis, summary: &Summary) -> Vec<String> {
         );
     }
     if summary.refused > 0 {
-        notes.push(format!(
-            "{} could not be diagnosed and are in no count above",
-            counted(summary.refused, "record")
-        ));
+        notes.push(format!("not diagnosed, and in no count above: {}", counted(summary.refused, "record")));
+    }
+    notes.extend(diagnosis.scan.refused.iter().take(REFUSED).map(|refused| {
+        let case = refused.case_id.as_deref().map_or_else(String::new, |case| format!(" (case {case})"));
+        format!("record {}{case}: {}", refused.index, refused.reason)
+    }));
+    if summary.refused > REFUSED {
+        notes.push(format!("and {} more, with --format json", n(summary.refused - REFUSED)));
     }
     notes
 }
@@ -255,26 +259,5 @@ fn worst(diagnosis: &Diagnosis, top: usize) -> Grid {
         headers: vec!["case", "subject", "level", "ratio", "D", "D with k̄", "cos(kᵘ, k̄)", "‖v‖ ratio"],
         text_columns: 3,
         rows: cases.iter().take(top).map(row).collect(),
-    }
-}
-
-fn refused(diagnosis: &Diagnosis) -> Grid {
-    let refused = &diagnosis.scan.refused;
-    let row = |refused: &crate::keys::RefusedCase| {
-        vec![
-            refused.index.to_string(),
-            refused.case_id.clone().unwrap_or_else(|| "–".to_owned()),
-            refused.reason.clone(),
-        ]
-    };
-    let title = match refused.len() {
-        some if some > REFUSED => format!("Refused: the first {REFUSED} of {}", count(some as u64)),
-        _ => "Refused".to_owned(),
-    };
-    Grid {
-        title,
-        headers: vec!["record", "case", "why"],
-        text_columns: 3,
-        rows: refused.iter().take(REFUSED).map(row).collect(),
     }
 }
