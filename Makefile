@@ -10,16 +10,19 @@ FUZZ_SECONDS ?= 600
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## build, then compare a small model with three edits of it: one healthy, one fatal, one cured
+demo: ## build, foresee a collapse, then compare a small model with three edits of it: one healthy, one fatal, one cured
 	@.ci/setup compiler
 	cargo build --release --locked
-	@printf '\n%s\n%s\n\n' '1. A healthy edit: ROME rewrites one fact.' \
+	@printf '\n%s\n%s\n\n' '1. Before any edit: would ROME break this model on the facts that a user wants to change?' \
+		'   The model runs up to the layer that would be edited; nothing is changed.'
+	@$(DIAGNOSE) keys --model $(ORACLE) --case $(ORACLE)/cases.json --layer 0 --contexts $(ORACLE)/contexts.json --moments $(ORACLE)/second_moment.npz --top 3
+	@printf '\n%s\n%s\n\n' '2. A healthy edit: ROME rewrites one fact.' \
 		'   The model reads held-out text nearly as well as before (perplexity 2.85 before, 3.07 after).'
 	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-rome-normal.safetensors
-	@printf '\n%s\n%s\n\n' '2. The same method on a fact whose subject is the first token: the edit landed, and the model is gone (perplexity 2,885).' \
+	@printf '\n%s\n%s\n\n' '3. The same method on a fact whose subject is the first token: the edit landed, and the model is gone (perplexity 2,885).' \
 		'   No text was generated to find out; the weights tell.'
 	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-rome-collapse.safetensors
-	@printf '\n%s\n\n' '3. The cure: the same fact with C-ROME, which uses one key in both places (perplexity 2.87).'
+	@printf '\n%s\n\n' '4. The cure: the same fact with C-ROME, which uses one key in both places (perplexity 2.87).'
 	@$(DIAGNOSE) deltas $(ORACLE)/model.safetensors $(ORACLE)/after-c-rome-collapse.safetensors
 
 test: ## every test, and again on the system's LAPACK where OpenBLAS is found
