@@ -237,7 +237,7 @@ fn a_state_that_is_put_back_undoes_what_noise_did_behind_it() {
     let states = model.capture(&rows, At::EveryToken, &[Tap { layer: 1, site: Site::Block }], &[]).unwrap();
     let d = model.config().hidden_size;
     let noise = Patch::Embedding { noise: vec![(0, 0, vec![0.5; d]), (1, 1, vec![-0.5; d])] };
-    let noisy = model.capture(&rows, At::EveryToken, &last, &[noise.clone()]).unwrap();
+    let noisy = model.capture(&rows, At::EveryToken, &last, std::slice::from_ref(&noise)).unwrap();
     assert!(worst(&noisy[0], &clean[0]) > 0.1);
     let starts = [0, 4];
     let state = |row: usize, position: usize| (row, position, states[0].row(starts[row] + position).to_vec());
