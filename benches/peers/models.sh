@@ -28,7 +28,7 @@ trap 'rm -rf "$lines" "$folder"' EXIT
 scan() {
     echo "{\"case\": \"$1\"}" >>"$lines"
     "$python" "$here/ours_model.py" "$runs" keys --model "$2" --case "$4" --contexts "$folder/contexts.json" --layer "$3" --no-moments >>"$lines"
-    [ "${5:-}" = alone ] || "$python" "$here/scan_transformers.py" "$2" "$4" "$folder/contexts.json" "$3" 1 >>"$lines"
+    [ "${5:-}" = alone ] || "$python" "$here/scan_transformers.py" "$2" "$4" "$folder/contexts.json" "$3" >>"$lines"
 }
 
 "$python" "$here/make_gpt2.py" "$folder" "$cases" "$texts"
@@ -47,6 +47,6 @@ for count in 100 1000 10000; do
 done
 
 echo
-echo "$(uname -m), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $THREADS threads, $(date -u +%F); best of $runs, the scan in transformers once"
+echo "$(uname -m), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $THREADS threads, $(date -u +%F); best of $runs; transformers scans 100 of the cases, once"
 echo
 "$python" "$here/model_ratios.py" <"$lines"

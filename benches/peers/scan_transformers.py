@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Keys of many cases in transformers: scan_transformers.py MODEL CASES CONTEXTS LAYER [RUNS]
+"""Keys of many cases in transformers: scan_transformers.py MODEL CASES CONTEXTS LAYER [MOST]
 
-Two ways, loading and tokenising not counted. "published" is what the editors' code does: the contexts of one case are one padded batch, the whole model runs, logits included,
+Two ways, over the first MOST cases (default 100; the rate does not depend on how many), loading and tokenising not counted. "published" is what the editors' code does: the contexts of one case are one padded batch, the whole model runs, logits included,
 and a hook reads the input of the down-projection. "tuned" is what an expert would write around the same library: rows of all cases sorted by length, large batches, no logits, and the
 forward pass is left as soon as the key is there.
 """
@@ -72,19 +72,18 @@ def scan(model, module, rows, batch, whole):
 def main():
     if not 5 <= len(sys.argv) <= 6:
         sys.exit(__doc__)
-    folder, layer, runs = sys.argv[1], int(sys.argv[4]), int(sys.argv[5]) if len(sys.argv) == 6 else 1
+    folder, layer, most = sys.argv[1], int(sys.argv[4]), int(sys.argv[5]) if len(sys.argv) == 6 else 100
     torch.set_num_threads(threads())
     with open(sys.argv[2]) as file:
-        cases = json.load(file)
+        cases = json.load(file)[:most]
     with open(sys.argv[3]) as file:
         templates = json.load(file)["context_templates"]
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     module = model.transformer.h[layer].mlp.c_proj
     rows = rows_of(Tokenizer.from_file(f"{folder}/tokenizer.json"), cases, templates)
     for way, batch, whole in (("transformers, published", len(templates), True), ("transformers, tuned", BATCH, False)):
-        seconds, keys = best(runs, lambda: scan(model, module, rows, batch, whole))
-        norms = keys[:: len(templates)].double().norm(dim=1)
-        print(json.dumps({"way": way, "seconds": seconds, "units": len(cases), "check": float(norms.mean())}), flush=True)
+        seconds, _ = best(1, lambda: scan(model, module, rows, batch, whole))
+        print(json.dumps({"way": way, "seconds": seconds, "units": len(cases)}), flush=True)
 
 
 if __name__ == "__main__":
