@@ -1,4 +1,4 @@
-//! Keys and fractions of 72 facts on the trained model, against PyTorch and `transformers` in f64.
+//! Keys and fractions of 72 facts on the trained model, against torch and `transformers` in f64.
 //!
 //! The model runs here in f32, so a norm may differ by some 1e-6; 1e-4 relative is asked of what is well conditioned. A
 //! denominator that nearly cancels is held to 2e-3 absolute, of terms that are a hundred times as large (the fixture's README

@@ -128,7 +128,7 @@ pub(super) struct FirstTokenArgs {
     #[arg(long, conflicts_with = "activations")]
     pub(super) swap_positions: bool,
 
-    /// Leave out the special tokens that the tokenizer adds ([CLS], BOS)
+    /// Leave out the special tokens that the tokenizer adds (`[CLS]`, BOS)
     #[arg(long, conflicts_with = "activations")]
     pub(super) without_special: bool,
 }

@@ -89,9 +89,10 @@ impl From<EvaluateError> for Failure {
             EvaluateError::Window { .. } => ("usage", "give another --window, or leave it out"),
             EvaluateError::Stride { .. } => ("usage", "half the window is a common --stride"),
             EvaluateError::NoWindow { .. } => ("usage", "give --window too"),
-            EvaluateError::ProtocolsDiffer { .. } => {
-                ("protocols-differ", "give both the same --window, or measure them apart and do not compare")
-            }
+            EvaluateError::ProtocolsDiffer { .. } => (
+                "protocols-differ",
+                "measure them in runs of their own; perplexities under different protocols do not compare",
+            ),
         };
         Self::new(kind, message).hint(hint)
     }

@@ -136,7 +136,7 @@ impl Tokenizer {
         Ok(self.encoding(text, false)?.get_ids().to_vec())
     }
 
-    /// Tokens of a text with the special tokens that the tokenizer itself adds (Llama's BOS, T5's EOS, BERT's [CLS] and [SEP]).
+    /// Tokens of a text with the special tokens that the tokenizer itself adds (Llama's BOS, T5's EOS, BERT's `[CLS]` and `[SEP]`).
     ///
     /// # Errors
     /// [`TokenizerError::Text`], where the text cannot be tokenised.

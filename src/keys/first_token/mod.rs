@@ -40,7 +40,7 @@ pub struct Measurement {
     pub array: Option<String>,
     /// The position whose vectors are compared, from 0.
     pub position: usize,
-    /// Whether a special token stands there ([CLS], BOS).
+    /// Whether a special token stands there (`[CLS]`, BOS).
     pub special: bool,
     /// The position embedding that was replaced meanwhile.
     pub swap: Option<Swap>,

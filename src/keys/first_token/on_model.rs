@@ -1,7 +1,7 @@
 //! The first token on a model that runs.
 //!
 //! Texts are tokenised as the tokenizer itself does it. "First" is the first token of the text: special tokens before it
-//! ([CLS], BOS) stay where they are and are measured apart, those behind it are no later tokens either.
+//! (`[CLS]`, BOS) stay where they are and are measured apart, those behind it are no later tokens either.
 
 use ndarray::{Array2, Axis};
 
