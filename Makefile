@@ -50,6 +50,7 @@ bench: ## our benchmarks, then ours beside torch, NumPy and LAPACK (needs benche
 	cargo build --release --locked
 	benches/peers/compare.sh
 	benches/peers/growth.sh
+	benches/peers/models.sh
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 	@.ci/setup compiler fuzz

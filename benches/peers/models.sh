@@ -40,6 +40,18 @@ echo "{\"case\": \"perplexity of $texts texts, 124M\"}" >>"$lines"
 "$python" "$here/ours_model.py" "$runs" perplexity --model "$folder/model" --texts "$folder/texts.txt" >>"$lines"
 "$python" "$here/perplexity_transformers.py" "$folder/model" "$folder/texts.txt" "$runs" >>"$lines"
 
+# Sum, then factor and solve: a case each, so that every peer stands beside its own.
+for size in "3072 8192" "6400 8192"; do
+    read -r length count <<<"$size"
+    ours=$(cargo bench --quiet --manifest-path "$root/Cargo.toml" --bench moments -- "$length" "$count" | grep '^{')
+    peer=$("$python" "$here/moment_numpy.py" "$length" "$count")
+    for line in 1 2; do
+        echo "{\"case\": \"keys of length $length\"}" >>"$lines"
+        sed -n "${line}p" <<<"$ours" >>"$lines"
+        sed -n "${line}p" <<<"$peer" >>"$lines"
+    done
+done
+
 # Growth of the scan: the same cases, ten and a hundred times as many.
 for count in 100 1000 10000; do
     "$python" -c "import json, sys; sys.path.insert(0, '$here'); from make_gpt2 import cases; json.dump(cases($count), open('$folder/growth.json', 'w'))"
