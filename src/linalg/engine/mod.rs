@@ -122,12 +122,14 @@ pub fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
 
 /// The Cholesky factor `A = L Lᵀ` of a symmetric positive definite matrix, ready to solve with.
 pub struct Cholesky {
-    factor: chosen::Factor,
+    /// `None` for order 0, which LAPACK has no word for.
+    factor: Option<chosen::Factor>,
     order: usize,
 }
 
 impl Cholesky {
-    /// Factors the symmetric positive definite `(n, n)` matrix `a`; only its lower triangle is read.
+    /// Factors the symmetric positive definite `(n, n)` matrix `a`; only its lower triangle is read. Degenerate: n = 0
+    /// has a factor of nothing.
     ///
     /// # Errors
     /// [`EngineError::NotSquare`]; [`EngineError::NotFinite`]; [`EngineError::NotPositiveDefinite`] with the
@@ -138,7 +140,8 @@ impl Cholesky {
             return Err(EngineError::NotSquare { rows, cols });
         }
         require_finite(a)?;
-        Ok(Self { factor: chosen::Factor::new(a)?, order: rows })
+        let factor = if rows == 0 { None } else { Some(chosen::Factor::new(a)?) };
+        Ok(Self { factor, order: rows })
     }
 
     /// The `(n, k)` solution X of `A X = rhs`.
@@ -155,10 +158,10 @@ impl Cholesky {
             return Err(EngineError::ShapeMismatch { rows, cols, order: self.order });
         }
         require_finite(rhs)?;
-        if rhs.is_empty() {
-            return Ok(rhs.clone());
+        match &self.factor {
+            Some(factor) if !rhs.is_empty() => factor.solve(rhs),
+            _ => Ok(rhs.clone()),
         }
-        self.factor.solve(rhs)
     }
 }
 

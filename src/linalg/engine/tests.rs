@@ -238,3 +238,9 @@ fn a_gram_update_refuses_what_does_not_fit_and_takes_any_layout() {
     add_gram(&mut turned, &array![[1.0, 3.0], [2.0, 4.0]]).unwrap();
     assert_eq!(turned, array![[5.0, 0.0], [11.0, 25.0]]);
 }
+
+#[test]
+fn a_matrix_of_nothing_has_a_factor_and_solves_nothing() {
+    let factor = Cholesky::factor(&Matrix::zeros((0, 0))).unwrap();
+    assert_eq!(factor.solve(&Matrix::zeros((0, 2))).unwrap().dim(), (0, 2));
+}
