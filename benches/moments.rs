@@ -4,7 +4,7 @@
 //! cargo bench --bench moments -- 3072 8192        key length, number of keys
 //! ```
 //!
-//! `benches/peers/models.sh` puts the same work by NumPy and SciPy beside it.
+//! `benches/peers/models.sh` puts the same work by `NumPy` and `SciPy` beside it.
 
 use std::error::Error;
 use std::time::Instant;
