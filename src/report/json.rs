@@ -53,6 +53,22 @@ pub(super) fn write_document(record: &impl Serialize, out: &mut dyn Write) -> io
     out.write_all(b"\n")
 }
 
+/// A line of many: what it is (`record`), then its fields.
+pub(super) fn write_part(
+    record: &'static str,
+    content: impl Serialize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_line(&Part { record, content }, out)
+}
+
+#[derive(Serialize)]
+struct Part<T> {
+    record: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
 /// A record on one line.
 pub(super) fn write_line(record: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, record)?;

@@ -26,20 +26,13 @@ struct SummaryLine<'a> {
     record: &'static str,
 }
 
-#[derive(Serialize)]
-struct Line<T> {
-    record: &'static str,
-    #[serde(flatten)]
-    content: T,
-}
-
 pub(super) fn write(report: &DeltasReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     json::write_line(&SummaryLine { head: report.deltas.into(), record: "summary" }, out)?;
     for tensor in &report.deltas.tensors {
-        json::write_line(&Line { record: "tensor", content: TensorRecord::from(tensor) }, out)?;
+        json::write_part("tensor", TensorRecord::from(tensor), out)?;
     }
     if let Some(histogram) = report.histogram {
-        json::write_line(&Line { record: "histogram", content: HistogramRecord::from(histogram) }, out)?;
+        json::write_part("histogram", HistogramRecord::from(histogram), out)?;
     }
     Ok(())
 }

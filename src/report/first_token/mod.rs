@@ -6,8 +6,6 @@ mod sheet;
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use crate::keys::first_token::{FirstToken, Standing};
 use crate::model::Site;
 use crate::report::{Format, Page, json};
@@ -19,13 +17,6 @@ pub struct FirstTokenReport<'a> {
     pub found: &'a FirstToken,
     /// Records of the texts that could not be used.
     pub bad_records: usize,
-}
-
-#[derive(Serialize)]
-struct Line<T> {
-    record: &'static str,
-    #[serde(flatten)]
-    content: T,
 }
 
 impl FirstTokenReport<'_> {
@@ -43,15 +34,15 @@ impl FirstTokenReport<'_> {
             Format::Json => json::write_document(&record::Record::from(self), out),
             Format::Jsonl => {
                 let record = record::Record::from(self);
-                json::write_line(&Line { record: "summary", content: &record.head }, out)?;
+                json::write_part("summary", &record.head, out)?;
                 for content in &record.measurements {
-                    json::write_line(&Line { record: "measurement", content }, out)?;
+                    json::write_part("measurement", content, out)?;
                 }
                 for content in &record.massive {
-                    json::write_line(&Line { record: "massive", content }, out)?;
+                    json::write_part("massive", content, out)?;
                 }
                 for content in &record.attention {
-                    json::write_line(&Line { record: "attention", content }, out)?;
+                    json::write_part("attention", content, out)?;
                 }
                 Ok(())
             }

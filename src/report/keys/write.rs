@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::record::{CaseRecord, Head, Record, RefusedRecord};
 use super::{csv, sheet};
 use crate::keys::Diagnosis;
@@ -15,13 +13,6 @@ use crate::report::{Format, Page};
 pub struct KeysReport<'a> {
     /// The cases and what they rest on.
     pub diagnosis: &'a Diagnosis,
-}
-
-#[derive(Serialize)]
-struct Line<T> {
-    record: &'static str,
-    #[serde(flatten)]
-    content: T,
 }
 
 impl KeysReport<'_> {
@@ -43,12 +34,12 @@ impl KeysReport<'_> {
     }
 
     fn write_lines(self, out: &mut dyn Write) -> io::Result<()> {
-        json::write_line(&Line { record: "summary", content: Head::from(self.diagnosis) }, out)?;
+        json::write_part("summary", Head::from(self.diagnosis), out)?;
         for case in &self.diagnosis.scan.cases {
-            json::write_line(&Line { record: "case", content: CaseRecord::from(case) }, out)?;
+            json::write_part("case", CaseRecord::from(case), out)?;
         }
         for refused in &self.diagnosis.scan.refused {
-            json::write_line(&Line { record: "refused", content: RefusedRecord::from(refused) }, out)?;
+            json::write_part("refused", RefusedRecord::from(refused), out)?;
         }
         Ok(())
     }

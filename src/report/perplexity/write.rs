@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::record::{Head, ModelRecord, Record};
 use super::{csv, sheet};
 use crate::evaluate::{Paired, Perplexity};
@@ -38,13 +36,6 @@ pub struct ResampledBy {
     pub resamples: usize,
 }
 
-#[derive(Serialize)]
-struct Line<T> {
-    record: &'static str,
-    #[serde(flatten)]
-    content: T,
-}
-
 impl PerplexityReport<'_> {
     /// Writes the report.
     ///
@@ -64,15 +55,15 @@ impl PerplexityReport<'_> {
     }
 
     fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
-        json::write_line(&Line { record: "summary", content: Head::from(self) }, out)?;
+        json::write_part("summary", Head::from(self), out)?;
         for (model, paired) in self.models {
             let content = ModelRecord::new(model, paired.as_ref(), self);
-            json::write_line(&Line { record: "model", content }, out)?;
+            json::write_part("model", content, out)?;
         }
         match self.baseline {
             Some(baseline) => {
                 let content = ModelRecord::new(baseline, None, self);
-                json::write_line(&Line { record: "baseline", content }, out)
+                json::write_part("baseline", content, out)
             }
             None => Ok(()),
         }

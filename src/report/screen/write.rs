@@ -5,8 +5,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::record::{CaseRecord, Head, Record, status};
 use super::sheet;
 use crate::keys::{ScreenRefusal, ScreenRow, Screened, SubjectPosition};
@@ -24,13 +22,6 @@ pub struct ScreenReport<'a> {
     pub model: &'a str,
     /// SHA-256 of its `tokenizer.json`.
     pub tokenizer_sha256: &'a str,
-}
-
-#[derive(Serialize)]
-struct Line<T> {
-    record: &'static str,
-    #[serde(flatten)]
-    content: T,
 }
 
 /// A header and the cell under it.
@@ -76,9 +67,9 @@ impl ScreenReport<'_> {
     }
 
     fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
-        json::write_line(&Line { record: "summary", content: Head::from(self) }, out)?;
+        json::write_part("summary", Head::from(self), out)?;
         let mut cases = self.screened.rows.iter().map(CaseRecord::from);
-        cases.try_for_each(|content| json::write_line(&Line { record: "case", content }, out))
+        cases.try_for_each(|content| json::write_part("case", content, out))
     }
 
     fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
