@@ -6,7 +6,7 @@
 //! models, whose scales differ: published collapses of GPT-2 XL begin at a norm near 1,640 where its ordinary edits
 //! have 3 to 20, and the norm of the matrix itself was not published with them.
 
-use super::Calibration;
+use crate::stats::Calibration;
 use crate::tensor::counted;
 
 /// ‖Δ‖/‖W‖ from which an update is larger than every healthy single edit seen (4.8).

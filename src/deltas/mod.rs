@@ -55,3 +55,5 @@ pub use pattern::{NamePattern, PatternError};
 pub use receipt::{Receipt, check};
 pub use signature::signature;
 pub use verdict::verdict;
+
+pub use crate::stats::Calibration;

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::model::Role;
+use crate::stats::Calibration;
 use crate::tensor::{Dtype, Shape};
 
 /// Everything `diagnose deltas` knows about a pair of checkpoints.
@@ -256,15 +257,6 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// What the thresholds rest on.
     pub calibration: Calibration,
-}
-
-/// What the thresholds of a verdict rest on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Calibration {
-    /// True where labelled cases stand behind the thresholds or none was needed, false where they are judgement.
-    pub calibrated: bool,
-    /// The labelled cases and the margin between them.
-    pub basis: String,
 }
 
 /// One thing that was expected of the pair.

@@ -5,7 +5,8 @@
 //! Without C the same facts lie closer together, and were labelled with C; there the thresholds are judgement. No large
 //! model is among them: a published collapse of GPT-2 XL has a unit denominator of 0.05 where its ordinary edits have 13.
 
-use super::verdict::{Calibration, Setting};
+use super::verdict::Setting;
+use crate::stats::Calibration;
 
 /// Where the levels begin.
 #[derive(Clone, Copy, Debug, PartialEq)]

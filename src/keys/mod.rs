@@ -41,4 +41,6 @@ pub use projection::{Projected, Projection, ProjectionError, ProjectionMethod, R
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
 pub use screen::{BAD_RECORD, ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
-pub use verdict::{Calibration, Level, Setting, Verdict, verdict};
+pub use verdict::{Level, Setting, Verdict, verdict};
+
+pub use crate::stats::Calibration;

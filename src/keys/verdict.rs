@@ -6,6 +6,7 @@
 
 use super::Fraction;
 use super::calibration::{Thresholds, basis, thresholds};
+use crate::stats::Calibration;
 use crate::tensor::figure;
 
 /// How bad the edit would be, mildest first.
@@ -28,15 +29,6 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// What the thresholds rest on.
     pub calibration: Calibration,
-}
-
-/// What thresholds rest on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calibration {
-    /// Whether labelled cases of this very setting stand behind the thresholds.
-    pub calibrated: bool,
-    /// Those cases, in words.
-    pub basis: String,
 }
 
 /// In which setting the numbers of a case were made.

@@ -20,6 +20,7 @@ mod screen;
 mod second_moment;
 mod sheet;
 mod text;
+mod verdict;
 
 pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::tensor_record::TensorRecord;
 use super::words;
 use super::write::DeltasReport;
-use crate::deltas::{Bucket, Calibration, Deltas, Expectation, Histogram, Side, Signature, Summary, Verdict};
+use crate::deltas::{Bucket, Deltas, Expectation, Histogram, Side, Signature, Summary};
 use crate::report::json::{NonFiniteFields, Tool};
+use crate::report::verdict::VerdictRecord;
 
 /// Name and version of the record.
 pub(super) const SCHEMA: &str = "diagnose.deltas/1";
@@ -99,23 +100,6 @@ struct RenamedPrefixRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct VerdictRecord<'a> {
-    /// `identical`, `healthy`, `suspect`, `collapsed` or `invalid`, mildest first.
-    level: &'static str,
-    /// Sentences, the weightiest first.
-    reasons: &'a [String],
-    calibration: CalibrationRecord<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct CalibrationRecord<'a> {
-    /// `calibrated` where labelled cases stand behind the thresholds, else `heuristic`.
-    status: &'static str,
-    /// The labelled cases that the thresholds rest on.
-    basis: &'a str,
-}
-
-#[derive(Debug, Serialize)]
 struct ExpectationRecord<'a> {
     /// The flag and its value, as typed.
     expect: &'a str,
@@ -172,7 +156,11 @@ impl<'a> From<&'a Deltas> for Head<'a> {
             before: (&deltas.before).into(),
             after: (&deltas.after).into(),
             summary: (&deltas.summary).into(),
-            verdict: (&deltas.verdict).into(),
+            verdict: VerdictRecord::new(
+                words::level_name(deltas.verdict.level),
+                &deltas.verdict.reasons,
+                &deltas.verdict.calibration,
+            ),
             expectations: deltas.expectations.iter().map(ExpectationRecord::from).collect(),
             signature: (&deltas.signature).into(),
         }
@@ -213,18 +201,6 @@ impl<'a> From<&'a Summary> for SummaryRecord<'a> {
                 side: if renamed.on_before { "before" } else { "after" },
             }),
             nonfinite,
-        }
-    }
-}
-
-impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
-    fn from(verdict: &'a Verdict) -> Self {
-        let Calibration { calibrated, basis } = &verdict.calibration;
-        let status = if *calibrated { "calibrated" } else { "heuristic" };
-        Self {
-            level: words::level_name(verdict.level),
-            reasons: &verdict.reasons,
-            calibration: CalibrationRecord { status, basis },
         }
     }
 }

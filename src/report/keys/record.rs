@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::words;
 use crate::keys::{
-    CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, RefusedCase, Summary, Verdict,
+    CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, RefusedCase, Summary,
 };
 use crate::report::json::{NonFiniteFields, Tool};
+use crate::report::verdict::VerdictRecord;
 
 /// Name and version of the record.
 pub(super) const SCHEMA: &str = "diagnose.keys/1";
@@ -130,22 +131,6 @@ struct FactRecord<'a> {
     bos: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct VerdictRecord<'a> {
-    /// `safe`, `at-risk` or `collapse`.
-    level: &'static str,
-    /// Sentences, the weightiest first.
-    reasons: &'a [String],
-    calibration: CalibrationRecord<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct CalibrationRecord<'a> {
-    /// `calibrated` or `heuristic`.
-    status: &'static str,
-    basis: &'a str,
-}
-
 /// A record that could not be diagnosed.
 #[derive(Debug, Serialize)]
 pub(super) struct RefusedRecord<'a> {
@@ -242,7 +227,11 @@ impl<'a> From<&'a CaseOutcome> for CaseRecord<'a> {
             delta_norm_bound: fraction.delta_norm_bound.and_then(|x| keep("delta_norm_bound", x)),
             numerator_norm: fraction.numerator_norm.and_then(|x| keep("numerator_norm", x)),
             update_norm: fraction.update_norm.and_then(|x| keep("update_norm", x)),
-            verdict: (&case.verdict).into(),
+            verdict: VerdictRecord::new(
+                words::risk_name(case.verdict.level),
+                &case.verdict.reasons,
+                &case.verdict.calibration,
+            ),
             nonfinite,
         }
     }
@@ -259,14 +248,6 @@ impl<'a> From<&'a Fact> for FactRecord<'a> {
             first_token: fact.first_token,
             bos: fact.bos,
         }
-    }
-}
-
-impl<'a> From<&'a Verdict> for VerdictRecord<'a> {
-    fn from(Verdict { level, reasons, calibration }: &'a Verdict) -> Self {
-        let status = if calibration.calibrated { "calibrated" } else { "heuristic" };
-        let calibration = CalibrationRecord { status, basis: &calibration.basis };
-        Self { level: words::risk_name(*level), reasons, calibration }
     }
 }
 
