@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::args::{DeltasArgs, FailOn, Spectrum};
 use super::failure::Failure;
+use super::output;
 use super::settings::Settings;
-use super::{exit, output};
 use crate::deltas::{self, Deltas, DeltasError, Level, Plan, Receipt, SpectrumPlan};
 use crate::reader::{Checkpoint, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
@@ -43,13 +43,7 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     output::write(settings.output.as_deref(), |out| report.write(format, &page, out))?;
     // Taking down the pages of a large map is work of its own: one thread for each side.
     rayon::join(|| drop(before), || drop(after));
-    let failed = failed_checks(&deltas, args.fail_on);
-    if !settings.quiet {
-        for check in &failed {
-            output::tell(check);
-        }
-    }
-    Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
+    Ok(output::judged(&failed_checks(&deltas, args.fail_on), settings.quiet))
 }
 
 fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {

@@ -15,7 +15,7 @@ use super::args::{KeysArgs, KeysLevel, Projection};
 use super::failure::Failure;
 use super::progress::Unit;
 use super::settings::Settings;
-use super::{exit, output, screen};
+use super::{output, screen};
 use crate::deltas::Progress as _;
 use crate::keys::{
     self, Adjustment, BAD_RECORD, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin,
@@ -58,13 +58,7 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     if let Some((path, format)) = plot {
         draw(&diagnosis, args.projection, path, format)?;
     }
-    let failed = failed_checks(args.fail_on, &diagnosis);
-    if !settings.quiet {
-        for check in &failed {
-            output::tell(&format!("check failed: {check}"));
-        }
-    }
-    Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
+    Ok(output::judged(&failed_checks(args.fail_on, &diagnosis), settings.quiet))
 }
 
 fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
@@ -143,15 +137,23 @@ fn adjustment(
     settings: &Settings,
 ) -> Result<Adjustment, Failure> {
     match &args.moments {
-        Some(path) => {
-            let moment = SecondMoment::read(path, Some(module), &settings.limits, settings.io)?;
-            Adjustment::new(moment, args.ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
-        }
+        Some(path) => stored(path, Some(module), args, settings),
         None if args.no_moments => Ok(Adjustment::none(model.config().intermediate_size)),
         None => Err(Failure::new("usage", "ROME weighs keys by their second moment, and none is given").hint(
             "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it",
         )),
     }
+}
+
+/// The second moment of a file, factored.
+fn stored(
+    path: &Path,
+    module: Option<&str>,
+    args: &KeysArgs,
+    settings: &Settings,
+) -> Result<Adjustment, Failure> {
+    let moment = SecondMoment::read(path, module, &settings.limits, settings.io)?;
+    Adjustment::new(moment, args.ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
 }
 
 /// The templates, and where they come from in words.
@@ -179,11 +181,7 @@ fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosi
             .hint("give --moments FILE to solve for it, or --no-moments for the variant without C"));
     }
     let adjustment = match (&args.moments, length) {
-        (Some(path), _) => {
-            let moment = SecondMoment::read(path, None, &settings.limits, settings.io)?;
-            let ridge = args.ridge.unwrap_or(0.0);
-            Some(Adjustment::new(moment, ridge).map_err(|error| Failure::from(error).at(path))?)
-        }
+        (Some(path), _) => Some(stored(path, None, args, settings)?),
         (None, Some(length)) if args.no_moments => Some(Adjustment::none(length)),
         (None, _) => None,
     };
@@ -237,10 +235,12 @@ fn failed_checks(fail_on: Option<KeysLevel>, diagnosis: &Diagnosis) -> Vec<Strin
     let reached = threshold.and_then(|threshold| {
         let cases = scan.cases.iter().filter(|case| case.verdict.level >= threshold).count();
         let all = scan.cases.len();
-        (cases > 0).then(|| format!("--fail-on {}: {cases} of {all} cases reach it", risk_name(threshold)))
+        (cases > 0).then(|| {
+            format!("check failed: --fail-on {}: {cases} of {all} cases reach it", risk_name(threshold))
+        })
     });
     let bad = scan.refused.iter().filter(|refused| refused.kind == BAD_RECORD).count();
     let records = scan.cases.len() + scan.refused.len();
-    let unusable = (bad > 0).then(|| format!("{bad} of {records} records are no cases"));
+    let unusable = (bad > 0).then(|| format!("check failed: {bad} of {records} records are no cases"));
     reached.into_iter().chain(unusable).collect()
 }

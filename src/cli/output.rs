@@ -17,6 +17,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::exit;
 use super::failure::Failure;
 use crate::tensor::Printable;
 
@@ -62,6 +63,14 @@ pub(super) fn check(destination: Option<&Path>) -> Result<(), Failure> {
 /// A line on stderr; that it cannot be written changes nothing.
 pub(super) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{}", Printable(line));
+}
+
+/// Tells the checks that failed, and gives the exit code.
+pub(super) fn judged(failed: &[String], quiet: bool) -> u8 {
+    if !quiet {
+        failed.iter().for_each(|check| tell(check));
+    }
+    if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED }
 }
 
 fn write_stdout(report: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

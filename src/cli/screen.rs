@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::args::{KeysArgs, KeysLevel};
 use super::failure::Failure;
+use super::output;
 use super::settings::Settings;
-use super::{exit, output};
 use crate::keys::{self, BAD_RECORD, ScreenSummary};
 use crate::model::Tokenizer;
 use crate::reader;
@@ -42,21 +42,17 @@ pub(super) fn run(
             format!("cannot screen any of the {} records of {}", summary.cases, cases_path.display());
         return Err(Failure::new("nothing-screened", message).at(cases_path));
     }
-    let failed = failed_checks(args.fail_on, summary);
-    if !settings.quiet {
-        for check in &failed {
-            output::tell(&format!("check failed: {check}"));
-        }
-    }
-    Ok(if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED })
+    Ok(output::judged(&failed_checks(args.fail_on, summary), settings.quiet))
 }
 
 /// The checks that do not hold, each in a sentence; that every record is a case is one of them.
 fn failed_checks(fail_on: Option<KeysLevel>, summary: &ScreenSummary) -> Vec<String> {
     let cases = summary.at_risk;
-    let at_risk = (fail_on == Some(KeysLevel::AtRisk) && cases > 0)
-        .then(|| format!("--fail-on at-risk: {cases} of the subjects are read at the first position"));
+    let at_risk = (fail_on == Some(KeysLevel::AtRisk) && cases > 0).then(|| {
+        format!("check failed: --fail-on at-risk: {cases} of the subjects are read at the first position")
+    });
     let bad = summary.refused.get(BAD_RECORD).copied().unwrap_or(0);
-    let unusable = (bad > 0).then(|| format!("{bad} of {} records are no cases", summary.cases));
+    let unusable =
+        (bad > 0).then(|| format!("check failed: {bad} of {} records are no cases", summary.cases));
     at_risk.into_iter().chain(unusable).collect()
 }
