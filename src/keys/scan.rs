@@ -4,7 +4,7 @@
 //! once, and its adjusted keys are one solve. A case that cannot be done becomes a [`RefusedCase`] and stops no other.
 //! Memory for the keys: 64 cases × N templates × (f + d) f32, 43 MB for GPT-2 XL.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::outcome::{CaseOutcome, Fact, KeptKeys, RefusedCase, Scan};
@@ -198,16 +198,13 @@ fn diagnose(run: &Run<'_>, cases: &[Prepared<'_>]) -> Result<Vec<CaseOutcome>, S
     let captured = model.capture(&rows, At::One(&positions), &taps, &[])?;
     let [keys, values] = captured.as_slice() else { return Ok(Vec::new()) };
     let templates = plan.templates.templates().len();
-    let own =
-        |array: &Array2<f32>, at: usize| array.slice(s![at * templates..(at + 1) * templates, ..]).to_owned();
     let means: Vec<KeyMeans> = (0..cases.len())
-        .map(|at| KeyMeans::of(own(keys, at).view(), Some(own(values, at).view()), plan.templates))
+        .map(|at| KeyMeans::of(own(keys, at, templates), Some(own(values, at, templates)), plan.templates))
         .collect();
     let fractions = fractions(&means, adjustment, plan.clamp)?;
     let kept = |at: usize, means: KeyMeans| {
-        let mut prefixed = own(keys, at);
-        let shown = if *keep_prefixed { 1 } else { prefixed.nrows() };
-        prefixed.slice_collapse(s![shown.., ..]);
+        let shown = if *keep_prefixed { 1 } else { templates };
+        let prefixed = own(keys, at, templates).slice(s![shown.., ..]).to_owned();
         KeptKeys { unprefixed: means.unprefixed, mean: means.mean, prefixed }
     };
     let mut outcomes = Vec::with_capacity(cases.len());
@@ -221,6 +218,11 @@ fn diagnose(run: &Run<'_>, cases: &[Prepared<'_>]) -> Result<Vec<CaseOutcome>, S
         });
     }
     Ok(outcomes)
+}
+
+/// The rows of one case among those of a chunk.
+fn own(captured: &Array2<f32>, at: usize, templates: usize) -> ArrayView2<'_, f32> {
+    captured.slice(s![at * templates..(at + 1) * templates, ..])
 }
 
 /// Diagnoses keys that another program has dumped.
