@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, InplaceOp2, Layo
 
 use super::curve::{Activation, Curve, with_curve};
 use super::simd::{RowKernel, each_row, row_of};
-use super::{Real, copied, is_double, optional_numbers, values, values_mut, width_of};
+use super::{Real, copied, in_precision, optional_numbers, values, values_mut, width_of};
 
 /// `act(x + bias)` of `(tokens, width)`.
 pub(in crate::model) fn activate(x: Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
@@ -53,11 +53,7 @@ impl InplaceOp1 for Activate {
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let width = width_of(layout);
-        if is_double(storage)? {
-            self.overwrite::<f64>(values_mut(storage, layout)?, width)
-        } else {
-            self.overwrite::<f32>(values_mut(storage, layout)?, width)
-        }
+        in_precision!(storage, T => self.overwrite::<T>(values_mut(storage, layout)?, width))
     }
 }
 
@@ -110,11 +106,8 @@ impl CustomOp2 for Slope {
         xl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let width = width_of(gl);
-        let out = if is_double(g)? {
-            Real::storage(self.forward::<f64>(values(g, gl)?, values(x, xl)?, width)?)
-        } else {
-            Real::storage(self.forward::<f32>(values(g, gl)?, values(x, xl)?, width)?)
-        };
+        let out =
+            in_precision!(g, T => Real::storage(self.forward::<T>(values(g, gl)?, values(x, xl)?, width)?));
         Ok((out, gl.shape().clone()))
     }
 }
@@ -129,11 +122,7 @@ impl InplaceOp2 for AddInPlace {
 
     fn cpu_fwd(&self, y: &mut CpuStorage, yl: &Layout, x: &CpuStorage, xl: &Layout) -> Result<()> {
         let width = width_of(yl);
-        if is_double(x)? {
-            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f64>(x, xl)? });
-        } else {
-            each_row(values_mut(y, yl)?, width, &Add { width, x: values::<f32>(x, xl)? });
-        }
+        in_precision!(x, T => each_row(values_mut(y, yl)?, width, &Add { width, x: values::<T>(x, xl)? }));
         Ok(())
     }
 }

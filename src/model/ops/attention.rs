@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::attention_block::Block;
 use super::attention_slope::AttentionSlope;
 use super::simd::{row_of, run};
-use super::{Real, is_double, values};
+use super::{Real, in_precision, values};
 
 /// Queries of one row that one task answers: enough of them to pay for laying out the keys.
 const TASK_QUERIES: usize = 32;
@@ -133,11 +133,7 @@ impl CustomOp1 for Attention {
 
     fn cpu_fwd(&self, packed: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (tokens, _) = layout.shape().dims2()?;
-        let out = if is_double(packed)? {
-            Real::storage(self.forward::<f64>(values(packed, layout)?))
-        } else {
-            Real::storage(self.forward::<f32>(values(packed, layout)?))
-        };
+        let out = in_precision!(packed, T => Real::storage(self.forward::<T>(values(packed, layout)?)));
         Ok((out, (tokens, self.heads.queries * self.heads.size).into()))
     }
 

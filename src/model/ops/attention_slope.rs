@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::attention::{Attention, Heads};
 use super::simd::{Kernel, row_of, run};
 use super::tile::{LANES, softmax};
-use super::{Real, is_double, values};
+use super::{Real, in_precision, values};
 
 /// The gradient by the packed input, of the packed input and the gradient by the output.
 ///
@@ -30,11 +30,7 @@ impl CustomOp2 for AttentionSlope {
         g: &CpuStorage,
         gl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let out = if is_double(x)? {
-            Real::storage(self.forward::<f64>(values(x, xl)?, values(g, gl)?))
-        } else {
-            Real::storage(self.forward::<f32>(values(x, xl)?, values(g, gl)?))
-        };
+        let out = in_precision!(x, T => Real::storage(self.forward::<T>(values(x, xl)?, values(g, gl)?)));
         Ok((out, xl.shape().clone()))
     }
 }

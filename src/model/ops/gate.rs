@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 
 use super::curve::{Activation, Curve, with_curve};
 use super::simd::{RowKernel, each_row, row_of};
-use super::{Real, is_double, values, width_of};
+use super::{Real, in_precision, values, width_of};
 
 /// `act(g) ∘ u` of `(tokens, 2·width)`, where a row holds g and behind it u; gives `(tokens, width)`.
 pub(in crate::model) fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
@@ -41,11 +41,8 @@ impl CustomOp1 for Gate {
 
     fn cpu_fwd(&self, both: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (tokens, width) = layout.shape().dims2()?;
-        let out = if is_double(both)? {
-            Real::storage(self.forward::<f64>(values(both, layout)?, width / 2))
-        } else {
-            Real::storage(self.forward::<f32>(values(both, layout)?, width / 2))
-        };
+        let out =
+            in_precision!(both, T => Real::storage(self.forward::<T>(values(both, layout)?, width / 2)));
         Ok((out, (tokens, width / 2).into()))
     }
 
@@ -71,11 +68,8 @@ impl CustomOp2 for GateSlope {
         gl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let width = width_of(gl);
-        let out = if is_double(x)? {
-            Real::storage(self.0.backward::<f64>(values(x, xl)?, values(g, gl)?, width))
-        } else {
-            Real::storage(self.0.backward::<f32>(values(x, xl)?, values(g, gl)?, width))
-        };
+        let out =
+            in_precision!(x, T => Real::storage(self.0.backward::<T>(values(x, xl)?, values(g, gl)?, width)));
         Ok((out, xl.shape().clone()))
     }
 }

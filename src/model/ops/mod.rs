@@ -31,6 +31,7 @@ pub(super) use linear::Linear;
 pub(super) use log_sum_exp::log_sum_exp;
 pub(super) use norm::{Norm, NormKind};
 pub(super) use real::Real;
+use real::in_precision;
 pub(super) use rotary::{Frequencies, Pairing, Rotary};
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
@@ -55,11 +56,7 @@ fn values_mut<'a, T: Real>(storage: &'a mut CpuStorage, layout: &Layout) -> Resu
 
 /// A copy of the numbers of a contiguous storage.
 fn copied(storage: &CpuStorage, layout: &Layout) -> Result<CpuStorage> {
-    Ok(if is_double(storage)? {
-        Real::storage(values::<f64>(storage, layout)?.to_vec())
-    } else {
-        Real::storage(values::<f32>(storage, layout)?.to_vec())
-    })
+    Ok(in_precision!(storage, T => Real::storage(values::<T>(storage, layout)?.to_vec())))
 }
 
 /// What a function makes of the numbers of a tensor, which are copied only where they do not lie in a row.

@@ -5,7 +5,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::simd::{RowKernel, each_row, row_of};
-use super::{Real, is_double, numbers, optional_numbers, values, width_of};
+use super::{Real, in_precision, numbers, optional_numbers, values, width_of};
 
 /// Running sums of one reduction, so that it vectorises; they are added in their order.
 const LANES: usize = 16;
@@ -68,11 +68,7 @@ impl CustomOp1 for Norm {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let width = width_of(layout);
-        let out = if is_double(x)? {
-            Real::storage(self.forward::<f64>(values(x, layout)?, width)?)
-        } else {
-            Real::storage(self.forward::<f32>(values(x, layout)?, width)?)
-        };
+        let out = in_precision!(x, T => Real::storage(self.forward::<T>(values(x, layout)?, width)?));
         Ok((out, layout.shape().clone()))
     }
 
@@ -97,11 +93,9 @@ impl CustomOp2 for Slope {
         xl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let width = width_of(gl);
-        let out = if is_double(g)? {
-            Real::storage(self.0.backward::<f64>(values(g, gl)?, values(x, xl)?, width)?)
-        } else {
-            Real::storage(self.0.backward::<f32>(values(g, gl)?, values(x, xl)?, width)?)
-        };
+        let out = in_precision!(g, T => {
+            Real::storage(self.0.backward::<T>(values(g, gl)?, values(x, xl)?, width)?)
+        });
         Ok((out, gl.shape().clone()))
     }
 }

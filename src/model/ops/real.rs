@@ -7,6 +7,20 @@
 
 use candle_core::{CpuStorage, DType};
 
+/// An expression in which `$real` is the type of a storage's numbers: f32, or f64.
+macro_rules! in_precision {
+    ($storage:expr, $real:ident => $body:expr) => {
+        if $crate::model::ops::is_double($storage)? {
+            type $real = f64;
+            $body
+        } else {
+            type $real = f32;
+            $body
+        }
+    };
+}
+pub(super) use in_precision;
+
 /// `1.5 · 2²³`: adding it to a small f32 leaves the nearest integer in the low bits of the mantissa.
 const ROUNDING: f32 = 12_582_912.0;
 

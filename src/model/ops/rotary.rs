@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, Tens
 
 use super::attention::Heads;
 use super::simd::{RowKernel, each_row, row_of};
-use super::{Real, copied, is_double, values_mut, width_of};
+use super::{Real, copied, in_precision, values_mut, width_of};
 
 /// Which numbers of a head make a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +81,7 @@ impl InplaceOp1 for Turn {
 
     fn cpu_fwd(&self, packed: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let width = width_of(layout);
-        if is_double(packed)? {
-            each_row(values_mut::<f64>(packed, layout)?, width, self);
-        } else {
-            each_row(values_mut::<f32>(packed, layout)?, width, self);
-        }
+        in_precision!(packed, T => each_row(values_mut::<T>(packed, layout)?, width, self));
         Ok(())
     }
 }
