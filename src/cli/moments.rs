@@ -18,9 +18,8 @@ use super::{exit, output};
 use crate::deltas::Progress as _;
 use crate::keys::{LayerMoment, MomentError, MomentPlan, Moments};
 use crate::model::Model;
-use crate::reader::{Checkpoint, ReadError};
+use crate::reader::{Checkpoint, ReadError, SecondMoment};
 use crate::report::{MomentsReport, count, write_second_moments};
-use crate::tensor::{Matrix, Source as _, decode};
 
 /// Sums, writes and reports; the exit code says whether every record of the texts could be used.
 pub(super) fn run(args: &MomentsArgs, settings: &Settings) -> Result<u8, Failure> {
@@ -108,14 +107,20 @@ fn saved(path: &Path, fresh: &Moments, settings: &Settings) -> Result<Moments, F
     let size = |name: &str| number(name).and_then(|n| usize::try_from(n).map_err(|_| other_run()));
     let mut layers = Vec::new();
     for LayerMoment { layer, module, sum, .. } in &fresh.layers {
-        let elements = sum.len();
-        let values =
-            numbers(&file, &format!("{module}.second_moment.sum"), elements)?.ok_or_else(other_run)?;
-        let sum = Matrix::from_shape_vec(sum.dim(), values).map_err(|_| other_run())?;
-        let counted = numbers(&file, &format!("{module}.second_moment.count"), 1)?.ok_or_else(other_run)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of keys")]
-        let count = counted.first().map_or(0, |&count| count as u64);
-        layers.push(LayerMoment { layer: *layer, module: module.clone(), sum, count });
+        let stored = SecondMoment::read(path, Some(module), &settings.limits, settings.io);
+        let stored = stored.map_err(|error| match error {
+            ReadError::Moment { .. } => other_run(),
+            error => error.into(),
+        })?;
+        if stored.sum.dim() != sum.dim() {
+            return Err(other_run());
+        }
+        layers.push(LayerMoment {
+            layer: *layer,
+            module: module.clone(),
+            sum: stored.sum,
+            count: stored.count,
+        });
     }
     Ok(Moments {
         identity: text("identity")?.clone(),
@@ -126,16 +131,4 @@ fn saved(path: &Path, fresh: &Moments, settings: &Settings) -> Result<Moments, F
         layers,
         ..fresh.clone()
     })
-}
-
-/// A tensor's numbers, where it is there and has so many.
-fn numbers(file: &Checkpoint, name: &str, elements: usize) -> Result<Option<Vec<f64>>, ReadError> {
-    let Some(entry) = file.entries().get(name).filter(|entry| entry.elements == elements as u64) else {
-        return Ok(None);
-    };
-    let mut scratch = Vec::new();
-    let bytes = file.read(entry, 0, usize::try_from(entry.bytes).unwrap_or(usize::MAX), &mut scratch)?;
-    let mut values = vec![0.0; elements];
-    decode(entry.dtype, bytes, &mut values);
-    Ok(Some(values))
 }

@@ -68,7 +68,9 @@ pub(super) fn tell(line: &str) {
 /// Tells the checks that failed, and gives the exit code.
 pub(super) fn judged(failed: &[String], quiet: bool) -> u8 {
     if !quiet {
-        failed.iter().for_each(|check| tell(check));
+        for check in failed {
+            tell(check);
+        }
     }
     if failed.is_empty() { exit::OK } else { exit::CHECK_FAILED }
 }
