@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, Result, Tensor};
+use candle_core::{CpuStorage, DType, Result, Tensor};
 
-use super::ops::{Heads, Past, read};
+use super::ops::{Heads, Past, Real, read};
 
 /// What each row has behind it, in every layer that it was run through.
 #[derive(Clone, Default)]
@@ -40,15 +40,27 @@ impl Cache {
         heads: Heads,
         starts: &[usize],
     ) -> Result<()> {
+        match packed.dtype() {
+            DType::F64 => self.extend_in::<f64>(layer, packed, heads, starts),
+            _ => self.extend_in::<f32>(layer, packed, heads, starts),
+        }
+    }
+
+    fn extend_in<T: Real>(
+        &mut self,
+        layer: usize,
+        packed: &Tensor,
+        heads: Heads,
+        starts: &[usize],
+    ) -> Result<()> {
         let Some(past) = self.layers.get_mut(layer) else { return Ok(()) };
-        read(packed, |packed: &[f32]| {
+        read(packed, |packed: &[T]| {
             for (past, ends) in past.iter_mut().zip(starts.windows(2)) {
                 let &[start, end] = ends else { continue };
-                let CpuStorage::F32(past) = Arc::make_mut(past) else { continue };
                 let own = packed.get(start * heads.packed()..end * heads.packed()).unwrap_or_default();
-                for token in own.chunks_exact(heads.packed()) {
-                    past.extend_from_slice(token.get(heads.queries * heads.size..).unwrap_or_default());
-                }
+                let behind = own.chunks_exact(heads.packed());
+                let behind = behind.flat_map(|token| token.get(heads.queries * heads.size..)).flatten();
+                T::append(Arc::make_mut(past), behind.copied());
             }
         })
     }

@@ -91,6 +91,11 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
+    /// Reads these places among the packed tokens and no others.
+    pub(super) fn read_at(&mut self, places: Tensor) {
+        self.read = Some(places);
+    }
+
     /// Gives attention the numbers that distances add to its scores.
     pub(super) fn set_bias(&mut self, bias: RelativeBias) {
         self.bias = Some(Arc::new(bias));

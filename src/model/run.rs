@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use candle_core::{DType, Tensor};
 use ndarray::Array2;
 
-use super::arch::{Blueprint, blueprint};
+use super::arch::blueprint;
 use super::batches::{BATCH_TOKENS, patches_of, ranges};
 use super::nll::nll;
 use super::ops::numbers;
@@ -14,7 +14,7 @@ use super::pass::{Outcome, Pass, Through};
 use super::settings::Settings;
 use super::stack::Stack;
 use super::weights::Weights;
-use super::{At, Config, ModelError, Orientation, Patch, Site, Tap, Tokenizer};
+use super::{At, Config, ModelError, Patch, Site, Tap, Tokenizer};
 use crate::reader::{Checkpoint, IoMode, Limits, model_folder, read_whole};
 
 /// A model that runs on the CPU in f32.
@@ -80,39 +80,6 @@ impl Model {
             return Err(ModelError::Vocabulary { path: self.path.clone(), tokens, embedded });
         }
         Ok(self.tokenizer.get_or_init(|| tokenizer))
-    }
-
-    /// Name of the down-projection of a layer, as the checkpoint has it without `.weight` (`transformer.h.17.mlp.c_proj`).
-    pub fn down_projection(&self, layer: usize) -> String {
-        let module = self.stack.place(layer).module(self.stack.blueprint.names.down.name);
-        let stored = self.stack.weights.stored_name(&format!("{module}.weight"));
-        stored.and_then(|name| name.strip_suffix(".weight")).map_or(module, ToOwned::to_owned)
-    }
-
-    /// The down-projection W of a layer as it maps keys to values, shape `(d, f)`, and its bias, length d.
-    ///
-    /// # Errors
-    /// Where the model has no such layer, or the tensor cannot be read.
-    pub fn down_projection_weight(
-        &self,
-        layer: usize,
-    ) -> Result<(Array2<f32>, Option<Vec<f32>>), ModelError> {
-        let Blueprint { config, names, orientation, .. } = &self.stack.blueprint;
-        self.check_layer(layer)?;
-        let module = self.stack.place(layer).module(names.down.name);
-        let (d, f) = (config.hidden_size, config.intermediate_size);
-        let stored = match orientation {
-            Orientation::KeyMajor => [f, d],
-            Orientation::ValueMajor => [d, f],
-        };
-        let numbers = self.stack.weights.numbers(&format!("{module}.weight"), &stored)?;
-        let weight = array(numbers, stored[0], stored[1])?;
-        let weight = match orientation {
-            Orientation::KeyMajor => weight.reversed_axes(),
-            Orientation::ValueMajor => weight,
-        };
-        let bias = names.down.bias.then(|| self.stack.weights.numbers(&format!("{module}.bias"), &[d]));
-        Ok((weight, bias.transpose()?))
     }
 
     /// Runs rows of tokens and reads the taps: one array a tap, `(rows or Σ lengths, f or d)`, in the order of the rows.
@@ -260,7 +227,7 @@ fn predictions(rows: &[&[u32]]) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Numbers as a matrix.
-fn array(numbers: Vec<f32>, rows: usize, columns: usize) -> Result<Array2<f32>, ModelError> {
+pub(super) fn array(numbers: Vec<f32>, rows: usize, columns: usize) -> Result<Array2<f32>, ModelError> {
     let found = numbers.len();
     let mismatch = |_| ModelError::Mismatch { what: "numbers of a matrix", found, needed: rows * columns };
     Array2::from_shape_vec((rows, columns), numbers).map_err(mismatch)

@@ -88,8 +88,14 @@ impl Stack {
     /// Runs a pass, behind what the cache holds of its rows.
     pub(super) fn forward(&self, pass: Pass<'_>, cache: Option<&mut Cache>) -> Result<Outcome, ModelError> {
         let mut run = Run::new(pass, &self.blueprint, cache, self.weights.dtype())?;
-        let mut x = self.embed(&mut run)?;
-        for (layer, cell) in self.blocks.iter().enumerate() {
+        let x = self.embed(&mut run)?;
+        self.climb(run, 0, x)
+    }
+
+    /// Runs a pass from block `first` on, over the states below it, `(tokens, d)`.
+    pub(super) fn climb(&self, mut run: Run<'_>, first: usize, x: Tensor) -> Result<Outcome, ModelError> {
+        let mut x = x;
+        for (layer, cell) in self.blocks.iter().enumerate().skip(first) {
             let block = once(cell, || self.place(layer).load())?;
             match block.run(&self.blueprint, layer, &x, &mut run)? {
                 Some(out) => x = out,
@@ -97,6 +103,24 @@ impl Stack {
             }
         }
         Ok(run.finish(Some(x)))
+    }
+
+    /// The block of a layer, to be changed.
+    pub(super) fn block_mut(&mut self, layer: usize) -> Result<&mut Block, ModelError> {
+        once(self.cell(layer)?, || self.place(layer).load())?;
+        let layers = self.blocks.len();
+        let block = self.blocks.get_mut(layer).and_then(OnceLock::get_mut);
+        block.ok_or(ModelError::NoLayer { layer, layers })
+    }
+
+    /// The block of a layer where something has needed it before.
+    pub(super) fn loaded(&self, layer: usize) -> Option<&Block> {
+        self.blocks.get(layer).and_then(OnceLock::get)
+    }
+
+    fn cell(&self, layer: usize) -> Result<&OnceLock<Block>, ModelError> {
+        let layers = self.blocks.len();
+        self.blocks.get(layer).ok_or(ModelError::NoLayer { layer, layers })
     }
 
     /// The hidden state behind the last norm, from the residual stream behind the last block.

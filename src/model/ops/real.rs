@@ -60,6 +60,9 @@ pub(in crate::model) trait Real:
     fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
     /// A storage that owns these numbers.
     fn storage(values: Vec<Self>) -> CpuStorage;
+
+    /// Adds numbers at the end of a storage; one of another type is replaced.
+    fn append(storage: &mut CpuStorage, values: impl Iterator<Item = Self>);
 }
 
 impl Real for f32 {
@@ -143,6 +146,13 @@ impl Real for f32 {
     fn storage(values: Vec<Self>) -> CpuStorage {
         CpuStorage::F32(values)
     }
+
+    fn append(storage: &mut CpuStorage, values: impl Iterator<Item = Self>) {
+        match storage {
+            CpuStorage::F32(all) => all.extend(values),
+            other => *other = CpuStorage::F32(values.collect()),
+        }
+    }
 }
 
 impl Real for f64 {
@@ -189,5 +199,12 @@ impl Real for f64 {
 
     fn storage(values: Vec<Self>) -> CpuStorage {
         CpuStorage::F64(values)
+    }
+
+    fn append(storage: &mut CpuStorage, values: impl Iterator<Item = Self>) {
+        match storage {
+            CpuStorage::F64(all) => all.extend(values),
+            other => *other = CpuStorage::F64(values.collect()),
+        }
     }
 }
