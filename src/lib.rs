@@ -19,12 +19,13 @@
 //!
 //! Rooms, lower layers first: [`tensor`] (dtypes, shapes, names), [`linalg`] (the arithmetic, in f64),
 //! [`gpu`] (what CUDA offers here), [`reader`] (files), [`compute`] (where an operation runs), [`model`]
-//! (which tensor is which), [`deltas`] (the comparison), [`report`] (formats), [`cli`] (the command).
+//! (which tensor is which), [`deltas`] (the comparison), [`edit`] (the editing methods), [`report`] (formats), [`cli`] (the command).
 //! `ARCHITECTURE.md` tells what each may use and what is absent from it.
 
 pub mod cli;
 pub mod compute;
 pub mod deltas;
+pub mod edit;
 pub mod evaluate;
 pub mod gpu;
 pub mod keys;

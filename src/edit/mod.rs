@@ -1,0 +1,32 @@
+//! Methods that edit a fact: the optimisation of a value, and the update that each method makes of it.
+//!
+//! Invariant: one call, one update; what earlier edits left behind comes in as a [`History`], and no order of edits is known here.
+//!
+//! ```text
+//! what is asked for                                           request
+//! numbers that a method goes by, in rome's names              hparams
+//! the vector that makes a model say the new object            value
+//! one update equation, four choices of keys                   rome
+//! several layers, a batch at once                             memit, emmet
+//! gradient descent on the matrix itself                       fine_tune
+//! what is done to an update afterwards                        rect, prune, null_space
+//! a change of one matrix, applied and rounded as stored       update
+//! what came of it                                             outcome
+//! the diagnosis of keys before the edit                       guard
+//! ```
+
+mod error;
+mod hparams;
+mod method;
+mod outcome;
+mod rect;
+mod request;
+mod update;
+
+pub use error::EditError;
+pub use hparams::{Hparams, HparamsError};
+pub use method::{History, KeyChoice, Method, Setup, edit};
+pub use outcome::{Before, Division, Edit, LayerFacts, Pass, RequestFacts, ValueFacts};
+pub use rect::RectKind;
+pub use request::Request;
+pub use update::{Change, Update};
