@@ -81,14 +81,14 @@ pub struct Setup<'a> {
     pub moments: &'a BTreeMap<usize, Adjustment>,
     /// Keep only a share of each update.
     pub rect: Option<RectKind>,
-    /// Project updates into the null space of C, as AlphaEdit does.
+    /// Project updates into the null space of C, as `AlphaEdit` does.
     pub null_space: bool,
 }
 
 /// What earlier edits of a sequence left behind.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// Σ K Kᵀ of earlier batches, layer by layer, `(f, f)`: AlphaEdit's cache.
+    /// Σ K Kᵀ of earlier batches, layer by layer, `(f, f)`: `AlphaEdit`'s cache.
     pub past_keys: BTreeMap<usize, Matrix>,
 }
 

@@ -3,9 +3,9 @@
 //! Invariant: one call, one update; what earlier edits left behind comes in as a [`History`], and no order of edits is known here.
 //!
 //! ```text
-//! what is asked for                                           request
+//! what is asked for, and its rows of tokens                    request, rows
 //! numbers that a method goes by, in rome's names              hparams
-//! the vector that makes a model say the new object            value
+//! the vector that makes a model say the new object            value (loss, adam)
 //! one update equation, four choices of keys                   rome
 //! several layers, a batch at once                             memit, emmet
 //! gradient descent on the matrix itself                       fine_tune
@@ -15,13 +15,17 @@
 //! the diagnosis of keys before the edit                       guard
 //! ```
 
+mod adam;
 mod error;
 mod hparams;
+mod loss;
 mod method;
 mod outcome;
 mod rect;
 mod request;
+mod rows;
 mod update;
+mod value;
 
 pub use error::EditError;
 pub use hparams::{Hparams, HparamsError};
@@ -29,4 +33,6 @@ pub use method::{History, KeyChoice, Method, Setup, edit};
 pub use outcome::{Before, Division, Edit, LayerFacts, Pass, RequestFacts, ValueFacts};
 pub use rect::RectKind;
 pub use request::Request;
+pub use rows::Rows;
 pub use update::{Change, Update};
+pub use value::{Value, ValueOptions, ValueSite, optimise};

@@ -38,7 +38,7 @@ impl Model {
     }
 
     /// Opens a model that runs in f32 or f64.
-    pub(super) fn open_in(
+    pub(crate) fn open_in(
         path: &Path,
         limits: &Limits,
         io: IoMode,
