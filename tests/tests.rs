@@ -24,6 +24,7 @@ mod oracle_forward; // the forward pass against transformers in f64, and what it
 mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
+mod rome; // one edit from outside: what it leaves, what is refused, what is found instead of made
 mod rome_oracle; // the value optimisation and the ROME family against PyTorch in f64
 mod runner; // runs the program
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone

@@ -94,6 +94,9 @@ pub struct History {
 
 /// Makes one edit: one request for ROME and fine-tuning, a batch for the others. Afterwards the model runs with it.
 ///
+/// An update that is not finite, as that of a denominator of 0, is found and not made: the [`Edit`] then holds the numbers and no
+/// update, and the model is as it was.
+///
 /// # Errors
 /// [`EditError`]; the model and the history are then as they were.
 pub fn edit(
@@ -102,6 +105,17 @@ pub fn edit(
     setup: &Setup<'_>,
     history: &mut History,
 ) -> Result<Edit, EditError> {
-    let _ = (model, requests, history);
-    Err(EditError::Unsupported { method: setup.method.name(), why: "is not there yet".to_owned() })
+    let method = setup.method.name();
+    let only = || match requests {
+        [request] => Ok(request),
+        _ => {
+            let why = format!("edits one request at a time, {} were given", requests.len());
+            Err(EditError::Unsupported { method, why })
+        }
+    };
+    let _ = history;
+    match setup.method {
+        Method::Rome(choice) => super::rome::edit(model, only()?, choice, setup),
+        _ => Err(EditError::Unsupported { method, why: "is not there yet".to_owned() }),
+    }
 }
