@@ -191,6 +191,11 @@ impl Adjustment {
         &self.facts
     }
 
+    /// C as it was factored, ridge included, `(f, f)`; none where C = I.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        self.factored.as_ref().map(|Factored { matrix, .. }| matrix)
+    }
+
     /// Adjusts keys, one a column of `(f, n)`, all in one solve.
     ///
     /// # Errors

@@ -9,12 +9,13 @@ use ::faer::linalg::cholesky::llt::factor::{
     LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
 use ::faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
+use ::faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use ::faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use ::faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use ::faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::ShapeBuilder as _;
 
-use super::{EngineError, Svd};
+use super::{Eigen, EngineError, Svd};
 use crate::tensor::Matrix;
 
 /// Up to this many elements one thread is faster than waiting for others.
@@ -61,6 +62,19 @@ fn decompose(
     let matrix = from_ndarray(a);
     svd(matrix.as_ref(), s, u, v, par, MemStack::new(&mut memory), Spec::default())
         .map_err(|_| EngineError::NotConverged { rows, cols })
+}
+
+pub(super) fn symmetric_eigen(a: &Matrix) -> Result<Eigen, EngineError> {
+    let n = a.nrows();
+    let par = parallelism(a.len());
+    let (mut values, mut vectors) = (Diag::zeros(n), Mat::zeros(n, n));
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Spec::default());
+    let mut memory = MemBuffer::new(scratch);
+    let (matrix, stack) = (from_ndarray(a), MemStack::new(&mut memory));
+    self_adjoint_evd(matrix.as_ref(), values.as_mut(), Some(vectors.as_mut()), par, stack, Spec::default())
+        .map_err(|_| EngineError::NotConverged { rows: n, cols: n })?;
+    let values = values.column_vector().iter().copied().collect();
+    Ok(Eigen { values, vectors: to_ndarray(vectors.as_ref()) })
 }
 
 /// L of `A = L Lᵀ` in the lower triangle; what stands above it is never read.

@@ -3,9 +3,11 @@
 use lax::error::Error as LapackError;
 use ndarray::{Axis, OwnedRepr};
 use ndarray_linalg::error::LinalgError;
-use ndarray_linalg::{CholeskyFactorized, FactorizeCInto as _, JobSvd, SVDDC as _, SolveC as _, UPLO};
+use ndarray_linalg::{
+    CholeskyFactorized, Eigh as _, FactorizeCInto as _, JobSvd, SVDDC as _, SolveC as _, UPLO,
+};
 
-use super::{EngineError, Svd};
+use super::{Eigen, EngineError, Svd};
 use crate::tensor::Matrix;
 
 pub(super) fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
@@ -18,6 +20,11 @@ pub(super) fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
         Ok((Some(u), s, Some(vt))) => Ok(Svd { u, s: s.to_vec(), vt }),
         _ => Err(not_converged(a)),
     }
+}
+
+pub(super) fn symmetric_eigen(a: &Matrix) -> Result<Eigen, EngineError> {
+    let (values, vectors) = a.eigh(UPLO::Lower).map_err(|_| not_converged(a))?;
+    Ok(Eigen { values: values.to_vec(), vectors })
 }
 
 fn not_converged(a: &Matrix) -> EngineError {

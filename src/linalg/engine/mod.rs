@@ -6,6 +6,7 @@
 //! ```text
 //!                    faer                                  LAPACK
 //! singular values    bidiagonal form, divide and conquer   dgesdd   O(m n min(m, n))
+//! eigenvalues        tridiagonal form, divide and conquer  dsyev    O(n³)
 //! Cholesky factor    blocked, lower triangle               dpotrf   n³/6 multiply-adds
 //! solve              two triangular solves                 dpotrs   n² multiply-adds a column
 //! Gram update        triangular product                    faer's   k n²/2 multiply-adds
@@ -65,8 +66,8 @@ pub enum EngineError {
         /// Its column.
         col: usize,
     },
-    /// The iteration behind the singular values did not settle.
-    #[error("singular values of a {rows} × {cols} matrix did not converge")]
+    /// The iteration behind singular values or eigenvalues did not settle.
+    #[error("singular values or eigenvalues of a {rows} × {cols} matrix did not converge")]
     NotConverged {
         /// Rows.
         rows: usize,
@@ -118,6 +119,34 @@ pub fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
         return Ok(Svd { u: Matrix::zeros((m, 0)), s: Vec::new(), vt: Matrix::zeros((0, n)) });
     }
     chosen::thin_svd(a)
+}
+
+/// The eigendecomposition `A = V diag(λ) Vᵀ` of a symmetric `(n, n)` matrix.
+#[derive(Clone, Debug)]
+pub struct Eigen {
+    /// Eigenvalues, ascending.
+    pub values: Vec<f64>,
+    /// Orthonormal eigenvectors, one a column, `(n, n)`.
+    pub vectors: Matrix,
+}
+
+/// The eigendecomposition of a symmetric `(n, n)` matrix; only its lower triangle is read.
+///
+/// A value is off by at most p·2⁻⁵³·‖A‖, p a modest function of n. Signs of vectors, and the basis of a subspace whose
+/// values agree, are the engine's choice. Degenerate: n = 0 has none.
+///
+/// # Errors
+/// [`EngineError::NotSquare`]; [`EngineError::NotFinite`]; [`EngineError::NotConverged`].
+pub fn symmetric_eigen(a: &Matrix) -> Result<Eigen, EngineError> {
+    let (rows, cols) = a.dim();
+    if rows != cols {
+        return Err(EngineError::NotSquare { rows, cols });
+    }
+    require_finite(a)?;
+    if rows == 0 {
+        return Ok(Eigen { values: Vec::new(), vectors: a.clone() });
+    }
+    chosen::symmetric_eigen(a)
 }
 
 /// The Cholesky factor `A = L Lᵀ` of a symmetric positive definite matrix, ready to solve with.

@@ -79,6 +79,28 @@ fn the_thin_decomposition_multiplies_back_with_orthonormal_factors() {
 }
 
 #[test]
+fn eigenvalues_keep_their_signs_and_multiply_back_with_their_vectors() {
+    let paper = symmetric_eigen(&array![[2.0, 99.0], [2.0, -1.0]]).unwrap();
+    assert_close(&paper.values, &[-2.0, 3.0], 1e-15);
+    for order in [1, 2, 7, 60] {
+        let vectors = orthogonal(order, 8);
+        let planted: Vec<f64> = (0..order).map(|i| i as f64 - 3.0).collect();
+        let a = vectors.dot(&Matrix::from_diag(&Array1::from(planted.clone()))).dot(&vectors.t());
+        let found = symmetric_eigen(&a).unwrap();
+        assert_close(&found.values, &planted, 1e-14);
+        let again =
+            found.vectors.dot(&Matrix::from_diag(&Array1::from(found.values))).dot(&found.vectors.t());
+        assert!(largest(&(again - &a)) < 1e-12);
+        assert!(largest(&(found.vectors.t().dot(&found.vectors) - Matrix::eye(order))) < 1e-13);
+    }
+    assert!(symmetric_eigen(&Matrix::zeros((0, 0))).unwrap().values.is_empty());
+    assert!(matches!(
+        symmetric_eigen(&Matrix::zeros((2, 3))),
+        Err(EngineError::NotSquare { rows: 2, cols: 3 })
+    ));
+}
+
+#[test]
 fn a_matrix_without_elements_has_no_values() {
     assert!(singular_values(&Matrix::zeros((0, 3))).unwrap().is_empty());
     assert_eq!(thin_svd(&Matrix::zeros((3, 0))).unwrap().u.dim(), (3, 0));
