@@ -59,7 +59,7 @@ impl Cache {
                 let &[start, end] = ends else { continue };
                 let own = packed.get(start * heads.packed()..end * heads.packed()).unwrap_or_default();
                 let behind = own.chunks_exact(heads.packed());
-                let behind = behind.flat_map(|token| token.get(heads.queries * heads.size..)).flatten();
+                let behind = behind.filter_map(|token| token.get(heads.queries * heads.size..)).flatten();
                 T::append(Arc::make_mut(past), behind.copied());
             }
         })
