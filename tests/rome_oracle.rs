@@ -36,7 +36,7 @@ pub(crate) fn model() -> Model {
 
 /// The oracle's own hyper-parameters at its layer.
 pub(crate) fn hparams() -> Hparams {
-    Hparams { layers: vec![0], ..serde_json::from_value(json("hparams.json")).unwrap() }
+    Hparams::parse(&std::fs::read(oracle("hparams.json")).unwrap()).unwrap()
 }
 
 pub(crate) fn contexts() -> ContextTemplates {

@@ -29,7 +29,7 @@ mod update;
 mod value;
 
 pub use error::EditError;
-pub use hparams::{Hparams, HparamsError};
+pub use hparams::{FineTuneLoss, HparamValue, Hparams, HparamsError};
 pub use method::{History, KeyChoice, Method, Setup, edit};
 pub use outcome::{Before, Division, Edit, LayerFacts, Pass, RequestFacts, ValueFacts};
 pub use rect::RectKind;
