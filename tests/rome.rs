@@ -82,10 +82,11 @@ fn rome_takes_one_request_and_no_null_space() {
     let mut refuse = |requests: &[Request], setup: &_| {
         edit(&mut model, requests, setup, &mut History::default()).unwrap_err().to_string()
     };
-    assert_eq!(refuse(&[], &setup), "rome edits one request at a time, 0 were given");
+    assert_eq!(refuse(&[], &setup), "rome was given no request");
     let two = [request.clone(), request.clone()];
     assert_eq!(refuse(&two, &setup), "rome edits one request at a time, 2 were given");
-    setup.null_space = true;
+    let spaces = BTreeMap::new();
+    setup.null_space = Some(&spaces);
     assert!(refuse(&[request], &setup).contains("no published projection"));
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn setup<'a>(
     contexts: &'a ContextTemplates,
     moments: &'a BTreeMap<usize, Adjustment>,
 ) -> Setup<'a> {
-    Setup { method, hparams, contexts, moments, rect: None, null_space: false }
+    Setup { method, hparams, contexts, moments, rect: None, null_space: None }
 }
 
 pub(crate) fn case(case_id: &str) -> Case {

@@ -12,6 +12,7 @@ mod architectures; // every architecture against transformers
 mod cli; // the command line, from outside
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
+mod edits; // MEMIT, EMMET, AlphaEdit, fine-tuning, RECT and PRUNE, against NumPy and transformers
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod keys; // the diagnosis of keys, from outside

@@ -1,5 +1,6 @@
 //! Why an edit cannot be made.
 
+use crate::compute::EngineError;
 use crate::keys::AdjustmentError;
 use crate::model::ModelError;
 use crate::tensor::Dtype;
@@ -15,6 +16,9 @@ pub enum EditError {
     /// The second moment cannot be solved with.
     #[error(transparent)]
     Adjustment(#[from] AdjustmentError),
+    /// The equation of an update cannot be solved.
+    #[error("the update could not be worked out: {0}")]
+    Solve(#[from] EngineError),
     /// A request that cannot be edited: a stable word, and what is wrong with it.
     #[error("case {case_id}: {reason}")]
     Request { case_id: String, kind: &'static str, reason: String },
@@ -38,6 +42,7 @@ impl EditError {
         match self {
             Self::Model(error) => error.kind(),
             Self::Adjustment(_) => "moment",
+            Self::Solve(_) => "solve",
             Self::Request { kind, .. } => kind,
             Self::UnsupportedDtype { .. } => "dtype",
             Self::NoMoment { .. } => "no-moment",

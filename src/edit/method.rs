@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Edit, EditError, Hparams, RectKind, Request};
+use super::{Edit, EditError, Hparams, NullSpace, RectKind, Request, fine_tune, memit, rome};
 use crate::keys::Adjustment;
 use crate::model::Model;
 use crate::reader::ContextTemplates;
@@ -81,18 +81,18 @@ pub struct Setup<'a> {
     pub moments: &'a BTreeMap<usize, Adjustment>,
     /// Keep only a share of each update.
     pub rect: Option<RectKind>,
-    /// Project updates into the null space of C, as `AlphaEdit` does.
-    pub null_space: bool,
+    /// Project updates into the null space of C of each layer: with MEMIT that is `AlphaEdit`.
+    pub null_space: Option<&'a BTreeMap<usize, NullSpace>>,
 }
 
 /// What earlier edits of a sequence left behind.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// Σ K Kᵀ of earlier batches, layer by layer, `(f, f)`: `AlphaEdit`'s cache.
+    /// Keys of earlier batches, layer by layer, side by side `(f, m)`: `AlphaEdit`'s cache is their Σ k kᵀ. At most 2 f columns.
     pub past_keys: BTreeMap<usize, Matrix>,
 }
 
-/// Makes one edit: one request for ROME and fine-tuning, a batch for the others. Afterwards the model runs with it.
+/// Makes one edit: one request for ROME, a batch for the others. Afterwards the model runs with it.
 ///
 /// An update that is not finite, as that of a denominator of 0, is found and not made: the [`Edit`] then holds the numbers and no
 /// update, and the model is as it was.
@@ -105,17 +105,15 @@ pub fn edit(
     setup: &Setup<'_>,
     history: &mut History,
 ) -> Result<Edit, EditError> {
-    let method = setup.method.name();
-    let only = || match requests {
-        [request] => Ok(request),
-        _ => {
-            let why = format!("edits one request at a time, {} were given", requests.len());
-            Err(EditError::Unsupported { method, why })
-        }
-    };
-    let _ = history;
-    match setup.method {
-        Method::Rome(choice) => super::rome::edit(model, only()?, choice, setup),
-        _ => Err(EditError::Unsupported { method, why: "is not there yet".to_owned() }),
+    let refuse = |why: String| Err(EditError::Unsupported { method: setup.method.name(), why });
+    if !model.config().causal {
+        return refuse("cannot edit an encoder: it predicts no next token that a target could be".to_owned());
+    }
+    match (setup.method, requests) {
+        (_, []) => refuse("was given no request".to_owned()),
+        (Method::Rome(choice), [request]) => rome::edit(model, request, choice, setup),
+        (Method::Rome(_), _) => refuse(format!("edits one request at a time, {} were given", requests.len())),
+        (Method::Memit | Method::Emmet, _) => memit::edit(model, requests, setup, history),
+        (Method::FineTune | Method::FineTuneConstrained, _) => fine_tune::edit(model, requests, setup),
     }
 }

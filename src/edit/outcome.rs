@@ -46,6 +46,8 @@ pub struct LayerFacts {
     pub kept_entries: Option<u64>,
     /// Mean ‖z − h‖ over the requests at the last layer, where the method works towards block outputs (MEMIT and its kin).
     pub residual_norm: Option<f64>,
+    /// Whether KᵀC⁻¹K was singular to working precision, and its pseudo-inverse taken (EMMET alone).
+    pub pseudo_inverse: bool,
 }
 
 /// What was found for one request.

@@ -129,7 +129,7 @@ pub(super) fn edit(
     setup: &Setup<'_>,
 ) -> Result<Edit, EditError> {
     let method = setup.method.name();
-    if setup.null_space {
+    if setup.null_space.is_some() {
         let why = "makes one update of rank one, which has no published projection: take memit".to_owned();
         return Err(EditError::Unsupported { method, why });
     }

@@ -67,6 +67,7 @@ impl Update {
             weight_norm: norm(weight.iter().copied().map(f64::from)),
             kept_entries: after.kept,
             residual_norm: None,
+            pseudo_inverse: false,
         };
         Ok((facts, Before { layer: self.layer, weight, bias }))
     }
@@ -130,11 +131,13 @@ fn distance(a: &Array2<f32>, b: ArrayView2<'_, f32>) -> f64 {
     norm(a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)))
 }
 
-fn norm(numbers: impl Iterator<Item = f64>) -> f64 {
+/// √ Σ x².
+pub(super) fn norm(numbers: impl Iterator<Item = f64>) -> f64 {
     numbers.map(|x| x * x).sum::<f64>().sqrt()
 }
 
-fn check_extents(needed: (usize, usize), found: (usize, usize)) -> Result<(), EditError> {
+/// Refuses extents that are not those needed.
+pub(super) fn check_extents(needed: (usize, usize), found: (usize, usize)) -> Result<(), EditError> {
     for (needed, found) in [(needed.0, found.0), (needed.1, found.1)] {
         if needed != found {
             let mismatch = ModelError::Mismatch { what: "extent of an update", found, needed };

@@ -313,7 +313,7 @@ impl Found {
 }
 
 /// The numbers of a tensor in f64.
-fn doubles(tensor: &Tensor) -> Result<Vec<f64>, ModelError> {
+pub(super) fn doubles(tensor: &Tensor) -> Result<Vec<f64>, ModelError> {
     Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
