@@ -1,5 +1,6 @@
 //! Arguments as they were typed: checked one by one, with nothing opened and nothing decided.
 
+mod edit;
 mod keys;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
@@ -63,7 +65,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FORMAT", value_parser = format_parser())]
     pub(super) format: Option<Format>,
 
-    /// Write the report to FILE: whole or not at all
+    /// Write the report to FILE, whole or not at all; of moments the sums, of edit the folder of the edited model
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
@@ -108,6 +110,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     Deltas(DeltasArgs),
     Keys(KeysArgs),
+    Edit(Box<EditArgs>),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),

@@ -15,16 +15,14 @@ use super::args::{KeysArgs, KeysLevel, Projection};
 use super::failure::Failure;
 use super::progress::Unit;
 use super::settings::Settings;
-use super::{output, screen};
+use super::{inputs, output, screen};
 use crate::deltas::Progress as _;
 use crate::keys::{
     self, Adjustment, BAD_RECORD, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin,
     ProjectionMethod, ScanPlan, WeightedTemplates, published_clamp, published_layer,
 };
 use crate::model::Model;
-use crate::reader::{
-    BadRecord, Case, ContextTemplates, SecondMoment, parse_cases, read_cases, read_contexts, read_dumped_keys,
-};
+use crate::reader::read_dumped_keys;
 use crate::report::{Format, KeysPlot, KeysReport, PlotFormat, risk_name};
 
 /// Published configurations clamp ‖v* − v‖ to so many times ‖v‖ where the model is not known.
@@ -68,12 +66,13 @@ fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
 }
 
 fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
-    let cases = cases(args.case.as_deref().unwrap_or_default())?;
+    let cases = inputs::cases(args.case.as_deref().unwrap_or_default())?;
     let model = Model::open(path, &settings.limits, settings.io)?;
     let layer = layer(&model, args.layer)?;
     let module = model.down_projection(layer);
     let adjustment = adjustment(&model, &module, args, settings)?;
-    let (contexts, source) = contexts(&model, args)?;
+    let style = args.context_style.map_or_else(ContextStyle::default, ContextStyle::from);
+    let (contexts, source) = inputs::contexts(&model, args.contexts.as_deref(), style, args.seed)?;
     if let Some(path) = &args.contexts_out {
         output::write(Some(path), |out| out.write_all(contexts.to_json().as_bytes()))?;
     }
@@ -108,23 +107,9 @@ fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnos
     })
 }
 
-/// The cases of a file or of stdin, or one that was typed.
-fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
-    if typed.trim_start().starts_with(['{', '[']) {
-        let hint =
-            "a case is {\"prompt\": \"{} is in\", \"subject\": \"Paris\"}, with {} where the subject stands";
-        return parse_cases(typed.as_bytes())
-            .map_err(|error| Failure::new(error.kind(), format!("cannot read --case: {error}")).hint(hint));
-    }
-    Ok(read_cases(Path::new(typed))?)
-}
-
 fn layer(model: &Model, asked: Option<usize>) -> Result<usize, Failure> {
-    let layers = model.config().layers;
     match asked.or_else(|| published_layer(model.config())) {
-        Some(layer) if layer < layers => Ok(layer),
-        Some(layer) => Err(Failure::new("usage", format!("the model has no layer {layer}: it has {layers}"))
-            .hint(format!("name one from 0 to {}", layers.saturating_sub(1)))),
+        Some(layer) => inputs::existing_layer(model, layer),
         None => Err(Failure::new("usage", "no layer is published for editing a model of this kind")
             .hint("name it with --layer N; ROME edits a third of the way up (17 of 48 in GPT-2 XL)")),
     }
@@ -137,38 +122,12 @@ fn adjustment(
     settings: &Settings,
 ) -> Result<Adjustment, Failure> {
     match &args.moments {
-        Some(path) => stored(path, Some(module), args, settings),
+        Some(path) => inputs::moment(path, Some(module), args.ridge, settings),
         None if args.no_moments => Ok(Adjustment::none(model.config().intermediate_size)),
         None => Err(Failure::new("usage", "ROME weighs keys by their second moment, and none is given").hint(
             "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it",
         )),
     }
-}
-
-/// The second moment of a file, factored.
-fn stored(
-    path: &Path,
-    module: Option<&str>,
-    args: &KeysArgs,
-    settings: &Settings,
-) -> Result<Adjustment, Failure> {
-    let moment = SecondMoment::read(path, module, &settings.limits, settings.io)?;
-    Adjustment::new(moment, args.ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
-}
-
-/// The templates, and where they come from in words.
-fn contexts(model: &Model, args: &KeysArgs) -> Result<(ContextTemplates, String), Failure> {
-    if let Some(path) = &args.contexts {
-        return Ok((read_contexts(path)?, path.to_string_lossy().into_owned()));
-    }
-    let style = args.context_style.map_or_else(ContextStyle::default, ContextStyle::from);
-    let drawn = keys::draw_contexts(model, style, args.seed)?;
-    let name = match style {
-        ContextStyle::Rome => "rome",
-        ContextStyle::Collapse => "collapse",
-        ContextStyle::Memit => "memit",
-    };
-    Ok((drawn, format!("drawn from the model, style {name}, seed {}", args.seed)))
 }
 
 fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
@@ -181,7 +140,7 @@ fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosi
             .hint("give --moments FILE to solve for it, or --no-moments for the variant without C"));
     }
     let adjustment = match (&args.moments, length) {
-        (Some(path), _) => Some(stored(path, None, args, settings)?),
+        (Some(path), _) => Some(inputs::moment(path, None, args.ridge, settings)?),
         (None, Some(length)) if args.no_moments => Some(Adjustment::none(length)),
         (None, _) => None,
     };

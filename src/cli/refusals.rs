@@ -1,11 +1,14 @@
 //! What the rooms refuse, as failures: kind, message, file and hint of each error.
 
 use super::failure::Failure;
+use crate::edit::{EditError, HparamsError};
 use crate::evaluate::EvaluateError;
 use crate::keys::first_token::FirstTokenError;
 use crate::keys::{AdjustmentError, ContextsError, MomentError, ScanError};
 use crate::model::ModelError;
 use crate::reader::ReadError;
+use crate::report::Unwritable;
+use crate::sequence::SequenceError;
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
@@ -126,5 +129,88 @@ impl From<FirstTokenError> for Failure {
             FirstTokenError::TooFewTexts { .. } => ("too-few-texts", "give more texts, or longer ones"),
         };
         Self::new(kind, message).hint(hint)
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let (kind, message) = (error.kind(), error.to_string());
+        let hint = match error {
+            EditError::Model(error) => return error.into(),
+            EditError::Adjustment(error) => return error.into(),
+            EditError::Request { .. } => "an edit needs a prompt with the subject in it, and a target_new",
+            EditError::UnsupportedDtype { .. } => "save the model in one of these, then edit that",
+            EditError::NoMoment { .. } => {
+                "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it"
+            }
+            EditError::Hparam { .. } => "change it in the file of --hparams",
+            EditError::Unsupported { .. } => "choose another --method, or leave the flag out",
+        };
+        Self::new(kind, format!("cannot edit: {message}")).hint(hint)
+    }
+}
+
+impl From<HparamsError> for Failure {
+    fn from(error: HparamsError) -> Self {
+        let hint = match &error {
+            HparamsError::Malformed { .. } => {
+                "a file of rome or memit (hparams/ROME/gpt2-xl.json) shows the fields"
+            }
+            HparamsError::Value { .. } => "change it in the file",
+            HparamsError::Unpublished { .. } => "give them with --hparams FILE, in rome's field names",
+        };
+        Self::new("hparams", &error).hint(hint)
+    }
+}
+
+impl From<SequenceError> for Failure {
+    fn from(error: SequenceError) -> Self {
+        let message = error.to_string();
+        let (kind, hint) = match error {
+            SequenceError::Edit(error) => return error.into(),
+            SequenceError::Guard(error) => return error.into(),
+            SequenceError::Model(error) => return error.into(),
+            SequenceError::Read(error) => return error.into(),
+            SequenceError::OtherBase { .. } => {
+                ("other-base", "give the model that the ledger names in its first line")
+            }
+            SequenceError::OtherSettings { .. } => {
+                ("other-settings", "run as the ledger was begun, or name another --ledger to begin anew")
+            }
+            SequenceError::OtherResult { .. } => (
+                "other-result",
+                "the ledger or its factors were changed, or another version of diagnose wrote them",
+            ),
+            SequenceError::NoStep { .. } => ("usage", "steps are counted from 0; --upto takes how many"),
+            SequenceError::NotOne { .. } => {
+                ("usage", "name one with --only-step N; edits add up where they are made with --sequential")
+            }
+            SequenceError::UnknownMask { .. } => {
+                ("malformed-ledger", "take the version of diagnose that wrote it")
+            }
+        };
+        Self::new(kind, message).hint(hint)
+    }
+}
+
+impl From<Unwritable> for Failure {
+    fn from(error: Unwritable) -> Self {
+        let message = error.to_string();
+        let (path, hint) = match error {
+            Unwritable::Read(error) => return error.into(),
+            Unwritable::Io { path, cause } if cause.kind() == std::io::ErrorKind::StorageFull => {
+                (path, Some("nothing half written was left behind; free some space or name another place"))
+            }
+            Unwritable::Io { path, .. } => (path, None),
+            Unwritable::Taken { path, .. } => {
+                (path, Some("name a place where nothing is; a ledger goes on with --resume"))
+            }
+            Unwritable::InUse { path } => (path, Some("wait for it, or name another --ledger")),
+        };
+        let failure = Self::new("output", message).at(&path);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use super::args::{Cli, Command};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{completions, deltas, doctor, exit, first_token, keys, moments, output, perplexity};
+use super::{completions, deltas, doctor, edit, exit, first_token, keys, moments, output, perplexity};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -48,10 +48,13 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Asked::Run(cli) => *cli,
     };
     let settings = Settings::of(cli.global)?;
-    output::check(settings.output.as_deref())?;
+    if !matches!(cli.command, Command::Edit(_)) {
+        output::check(settings.output.as_deref())?;
+    }
     match cli.command {
         Command::Deltas(args) => deltas::run(&args, &settings),
         Command::Keys(args) => keys::run(&args, &settings),
+        Command::Edit(args) => edit::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),

@@ -1,8 +1,11 @@
 //! A change of one down-projection: its factors, and how it is applied.
 //!
 //! ```text
-//! W' = round(W + L Rᵀ)        L (d, r), R (f, r); products and sums in f64, rounded once to the dtype that the checkpoint stores
+//! W' = round(W + f32(L) f32(R)ᵀ)        L (d, r), R (f, r); products and sums in f64, rounded once to the dtype that is stored
 //! ```
+//!
+//! Factors are rounded to f32 before they are applied, 2⁻²⁴ of each entry, because a ledger keeps them in f32: what is replayed is
+//! what was applied, in half the space.
 //!
 //! What runs afterwards are the rounded numbers, so that a model edited in memory is the one that is written and read again.
 
@@ -84,7 +87,7 @@ impl Change {
             }
             Self::Factors { left, right, kept } => {
                 check_extents(weight.dim(), (left.nrows(), right.nrows()))?;
-                let mut delta = product(left, right);
+                let mut delta = product(&single(left), &single(right));
                 let kept = kept.map(|kind| super::rect::keep(&mut delta, weight, kind));
                 let update_norm = norm(delta.iter().copied());
                 let mut after = weight.to_owned();
@@ -101,6 +104,12 @@ struct Changed {
     bias: Option<Vec<f32>>,
     update_norm: f64,
     kept: Option<u64>,
+}
+
+/// Each entry as the nearest f32.
+#[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest is meant")]
+fn single(factor: &Matrix) -> Matrix {
+    factor.mapv(|x| f64::from(x as f32))
 }
 
 /// L Rᵀ. Each entry is summed in the order of the columns, without fused operations: the same bits on every machine.

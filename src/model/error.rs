@@ -51,6 +51,9 @@ pub enum ModelError {
     /// A tensor whose numbers are no floats.
     #[error("{}: {} holds {dtype}, needed is a float", Shown(.path), Printable(.tensor))]
     NoFloat { path: PathBuf, tensor: String, dtype: Dtype },
+    /// A tensor whose dtype is read and not written.
+    #[error("{}: {} is stored as {dtype}, which is not written", Shown(.path), Printable(.tensor))]
+    Unwritable { path: PathBuf, tensor: String, dtype: Dtype },
     /// The tokenizer knows more tokens than the model has embeddings.
     #[error("{}: the tokenizer has {tokens} tokens, the model embeds {embedded}", Shown(.path))]
     Vocabulary { path: PathBuf, tokens: usize, embedded: usize },
@@ -90,7 +93,7 @@ impl ModelError {
             Self::MissingTensor { .. } => "missing-tensor",
             Self::AmbiguousTensor { .. } => "ambiguous-tensor",
             Self::Shape { .. } => "shape",
-            Self::NoFloat { .. } => "dtype",
+            Self::NoFloat { .. } | Self::Unwritable { .. } => "dtype",
             Self::Vocabulary { .. } => "vocabulary",
             Self::EmptyRow { .. } => "empty-row",
             Self::TooLong { .. } => "row-too-long",
@@ -115,6 +118,7 @@ impl ModelError {
             | Self::AmbiguousTensor { path, .. }
             | Self::Shape { path, .. }
             | Self::NoFloat { path, .. }
+            | Self::Unwritable { path, .. }
             | Self::Vocabulary { path, .. }
             | Self::NoHead { path } => Some(path),
             Self::EmptyRow { .. }

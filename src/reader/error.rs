@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ArrayError, DatasetError, DumpError, HeaderError, IndexError, MomentError};
+use super::{ArrayError, DatasetError, DumpError, HeaderError, IndexError, LedgerError, MomentError};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -101,6 +101,9 @@ pub enum ReadError {
     /// Something that holds no dump of keys.
     #[error("{}: {cause}", Shown(.path))]
     Dump { path: PathBuf, cause: DumpError },
+    /// Something that is no ledger, or one whose parts do not belong together.
+    #[error("{}: {cause}", Shown(.path))]
+    Ledger { path: PathBuf, cause: LedgerError },
     /// A file of cases, texts or templates is malformed as a whole.
     #[error("{}: {cause}", Shown(.path))]
     Dataset { path: PathBuf, cause: DatasetError },
@@ -147,6 +150,7 @@ impl ReadError {
             Self::Array { cause, .. } => cause.kind(),
             Self::Moment { .. } => "no-second-moment",
             Self::Dump { .. } => "no-dumped-keys",
+            Self::Ledger { cause, .. } => cause.kind(),
             Self::Dataset { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
@@ -178,6 +182,7 @@ impl ReadError {
             | Self::Array { path, .. }
             | Self::Moment { path, .. }
             | Self::Dump { path, .. }
+            | Self::Ledger { path, .. }
             | Self::Dataset { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
@@ -224,6 +229,7 @@ impl ReadError {
             Self::Dataset { cause: DatasetError::TemplateSlots { .. }, .. } => {
                 "a template is a text with {} where the prompt goes, such as \"The city was quiet. {}\""
             }
+            Self::Ledger { cause, .. } => cause.hint(),
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {
                 "where the file is to be trusted, raise the cap on headers"

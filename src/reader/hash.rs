@@ -1,10 +1,12 @@
 //! SHA-256 of an input file.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{ReadError, SourceFile};
+use super::{Checkpoint, ReadError, SourceFile};
+use crate::tensor::{Entry, Source as _};
 
 /// Bytes read at a time.
 const CHUNK: u64 = 1 << 20;
@@ -24,6 +26,34 @@ pub fn sha256(file: &SourceFile) -> Result<String, ReadError> {
     while offset < file.bytes() {
         let len = CHUNK.min(file.bytes() - offset);
         hash.update(file.read(offset, usize::try_from(len).unwrap_or(usize::MAX), &mut scratch)?);
+        offset += len;
+    }
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// SHA-256 of the file at a path, as [`sha256`].
+///
+/// # Errors
+/// As for any input file.
+pub fn sha256_of_file(path: &Path) -> Result<String, ReadError> {
+    let file = SourceFile::open(path)?;
+    let hash = sha256(&file)?;
+    file.verify_unchanged()?;
+    Ok(hash)
+}
+
+/// SHA-256 of the bytes of one tensor.
+///
+/// # Errors
+/// As for [`sha256`].
+pub fn sha256_of_tensor(checkpoint: &Checkpoint, entry: &Entry) -> Result<String, ReadError> {
+    let mut hash = Sha256::new();
+    let mut scratch = Vec::new();
+    let mut offset = 0;
+    while offset < entry.bytes {
+        let len = CHUNK.min(entry.bytes - offset);
+        let len_in_memory = usize::try_from(len).unwrap_or(usize::MAX);
+        hash.update(checkpoint.read(entry, offset, len_in_memory, &mut scratch)?);
         offset += len;
     }
     Ok(hexadecimal(&hash.finalize()))

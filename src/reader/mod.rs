@@ -15,6 +15,7 @@
 //! a file read whole        a cap before anything is allocated; `-` is stdin        whole
 //! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
 //! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
+//! what edits left behind   a header, a line an edit, factors beside it; hashed          ledger
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -33,6 +34,7 @@ mod header_error;
 mod hub;
 mod index;
 mod json;
+mod ledger;
 mod limits;
 mod location;
 mod mapping;
@@ -51,10 +53,15 @@ pub use contexts::{ContextTemplates, parse_contexts, read_contexts};
 pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
 pub use dumped_texts::{DumpedTexts, read_dumped_texts};
 pub use error::ReadError;
-pub use hash::{sha256, sha256_of};
+pub use hash::{sha256, sha256_of, sha256_of_file, sha256_of_tensor};
 pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
+pub use ledger::{
+    BaseTensor, DivisionLine, GuardLine, LayerLine, Ledger, LedgerChange, LedgerError, LedgerHeader,
+    LedgerLine, LedgerUpdate, LineKind, PassLine, RectLine, RefusedLine, RequestLine, ScheduleKind,
+    ValueLine, factors_folder, factors_name,
+};
 pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;

@@ -136,7 +136,10 @@ impl SourceFile {
     }
 
     /// `len` bytes at `offset` of the file: a view where it is mapped, else a copy in `scratch`.
-    pub(super) fn read<'a>(
+    ///
+    /// # Errors
+    /// [`ReadError::Truncated`] beyond the end of the file, [`ReadError::Io`] where the system cannot read it.
+    pub fn read<'a>(
         &'a self,
         offset: u64,
         len: usize,

@@ -3,36 +3,46 @@
 //! A folder a command (`deltas/`), in it the record and a file a format. Invariant: formats only, no number is made
 //! here that the record's room did not give; and the only room that derives `Serialize`.
 
+mod checkpoint;
 mod deltas;
 mod doctor;
+mod edit;
 mod error;
 mod escape;
 mod first_token;
 mod format;
 mod json;
 mod keys;
+mod ledger;
 mod moments;
 mod number;
 mod paint;
 mod perplexity;
 mod plot;
+mod replay;
 mod screen;
 mod second_moment;
 mod sheet;
 mod text;
+mod unwritable;
 mod verdict;
 
+pub use checkpoint::{check_destination, write_checkpoint};
 pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
+pub use edit::EditReport;
 pub use error::ErrorRecord;
 pub use first_token::FirstTokenReport;
 pub use format::{Format, UnknownFormat};
 pub use keys::{KeysReport, risk_name};
+pub use ledger::{LedgerWriter, settings};
 pub use moments::MomentsReport;
 pub use number::{bytes, count, significant};
 pub use paint::{Paint, Tone};
 pub use perplexity::{PerplexityReport, ResampledBy};
 pub use plot::{KeysPlot, PlotFormat};
+pub use replay::ReplayReport;
 pub use screen::ScreenReport;
 pub use second_moment::write_second_moments;
 pub use text::width;
+pub use unwritable::Unwritable;

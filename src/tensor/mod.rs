@@ -8,6 +8,7 @@
 
 mod decode;
 mod dtype;
+mod encode;
 mod name;
 mod shape;
 mod source;
@@ -15,6 +16,7 @@ mod wording;
 
 pub use decode::{decode, f8_e4m3_to_f32, f8_e5m2_to_f32, rounding_step};
 pub use dtype::{Dtype, NumberKind, UnknownDtype};
+pub use encode::encode;
 pub use name::Printable;
 pub use shape::Shape;
 pub use source::{Entry, Source};

@@ -1,0 +1,62 @@
+//! What commands on facts begin with: cases, context templates, second moments.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use super::settings::Settings;
+use crate::keys::{self, Adjustment, ContextStyle};
+use crate::model::Model;
+use crate::reader::{
+    BadRecord, Case, ContextTemplates, SecondMoment, parse_cases, read_cases, read_contexts,
+};
+
+/// The cases of a file or of stdin, or one that was typed.
+pub(super) fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
+    if typed.trim_start().starts_with(['{', '[']) {
+        let hint =
+            "a case is {\"prompt\": \"{} is in\", \"subject\": \"Paris\"}, with {} where the subject stands";
+        return parse_cases(typed.as_bytes())
+            .map_err(|error| Failure::new(error.kind(), format!("cannot read --case: {error}")).hint(hint));
+    }
+    Ok(read_cases(Path::new(typed))?)
+}
+
+/// A layer that the model has.
+pub(super) fn existing_layer(model: &Model, layer: usize) -> Result<usize, Failure> {
+    let layers = model.config().layers;
+    if layer < layers {
+        return Ok(layer);
+    }
+    Err(Failure::new("usage", format!("the model has no layer {layer}: it has {layers}"))
+        .hint(format!("name one from 0 to {}", layers.saturating_sub(1))))
+}
+
+/// The second moment of a file, factored.
+pub(super) fn moment(
+    path: &Path,
+    module: Option<&str>,
+    ridge: Option<f64>,
+    settings: &Settings,
+) -> Result<Adjustment, Failure> {
+    let moment = SecondMoment::read(path, module, &settings.limits, settings.io)?;
+    Adjustment::new(moment, ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
+}
+
+/// The templates of a file, or such as are drawn; and where they come from in words.
+pub(super) fn contexts(
+    model: &Model,
+    file: Option<&Path>,
+    style: ContextStyle,
+    seed: u64,
+) -> Result<(ContextTemplates, String), Failure> {
+    if let Some(path) = file {
+        return Ok((read_contexts(path)?, path.to_string_lossy().into_owned()));
+    }
+    let drawn = keys::draw_contexts(model, style, seed)?;
+    let name = match style {
+        ContextStyle::Rome => "rome",
+        ContextStyle::Collapse => "collapse",
+        ContextStyle::Memit => "memit",
+    };
+    Ok((drawn, format!("drawn from the model, style {name}, seed {seed}")))
+}

@@ -1,0 +1,132 @@
+//! The record `diagnose.edit/1`, field by field in the order in which it is written.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::report::json::{NonFiniteFields, Tool};
+use crate::report::keys::architecture_name;
+use crate::report::ledger::{LineRecord, settings};
+use crate::sequence::{MomentOf, Outcome};
+
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.edit/1";
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    /// A step each, in their order: as the lines of a ledger.
+    edits: Vec<LineRecord<'a>>,
+}
+
+/// All but the steps.
+#[derive(Debug, Serialize)]
+pub(super) struct Head<'a> {
+    schema: &'static str,
+    tool: Tool,
+    model: ModelRecord,
+    inputs: InputsRecord<'a>,
+    /// What decides the edits: `method`, `hparams`, `rect`, `null_space`, `contexts`, `second_moments`, `schedule`, `batch`, `guard`,
+    /// `cases`; as in the header of a ledger.
+    settings: Value,
+    summary: SummaryRecord,
+    /// The ledger, as typed; null where none was written.
+    ledger: Option<String>,
+    /// The edited checkpoint, as typed; null where none was written.
+    written: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelRecord {
+    path: String,
+    architecture: &'static str,
+}
+
+/// Where the inputs come from.
+#[derive(Debug, Serialize)]
+struct InputsRecord<'a> {
+    cases: &'a str,
+    hparams: &'a str,
+    contexts: &'a str,
+    second_moments: Vec<MomentRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MomentRecord<'a> {
+    layer: usize,
+    /// Null where C = I.
+    source: Option<&'a str>,
+    documents: Option<u64>,
+    dimension: usize,
+    condition_number: Option<f64>,
+    #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
+    nonfinite: NonFiniteFields,
+}
+
+#[derive(Debug, Serialize)]
+struct SummaryRecord {
+    steps: usize,
+    /// Of those, taken from the ledger of an interrupted run.
+    resumed: usize,
+    /// Cases.
+    edited: usize,
+    refused: usize,
+    /// Of those refused, by the guard.
+    refused_by_guard: usize,
+    /// Of those edited, by C-ROME because of the guard.
+    switched_by_guard: usize,
+}
+
+impl<'a> From<&'a Outcome> for Record<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        Self { head: outcome.into(), edits: outcome.lines.iter().map(LineRecord::from).collect() }
+    }
+}
+
+impl<'a> From<&'a Outcome> for Head<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        let run = &outcome.run;
+        let typed =
+            |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        Self {
+            schema: SCHEMA,
+            tool: Tool::THIS,
+            model: ModelRecord {
+                path: run.model.to_string_lossy().into_owned(),
+                architecture: architecture_name(run.architecture),
+            },
+            inputs: InputsRecord {
+                cases: &run.cases,
+                hparams: &run.hparams_source,
+                contexts: &run.contexts.source,
+                second_moments: run.moments.iter().map(MomentRecord::from).collect(),
+            },
+            settings: settings(run),
+            summary: SummaryRecord {
+                steps: outcome.lines.len(),
+                resumed: outcome.resumed,
+                edited: outcome.edited(),
+                refused: outcome.refused(),
+                refused_by_guard: outcome.guarded(),
+                switched_by_guard: outcome.switched(),
+            },
+            ledger: typed(&outcome.ledger),
+            written: typed(&outcome.written),
+        }
+    }
+}
+
+impl<'a> From<&'a MomentOf> for MomentRecord<'a> {
+    fn from(MomentOf { layer, facts, .. }: &'a MomentOf) -> Self {
+        let mut nonfinite = NonFiniteFields::default();
+        Self {
+            layer: *layer,
+            source: facts.source.as_deref(),
+            documents: facts.documents,
+            dimension: facts.dimension,
+            condition_number: nonfinite.keep("condition_number", facts.condition_number),
+            nonfinite,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The first line of a ledger: the base that is edited, and the settings that decide what the edits are.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::edit::{Hparams, RectKind};
+use crate::keys::MeanOver;
+use crate::reader::{BaseTensor, ScheduleKind};
+use crate::report::json::Tool;
+use crate::sequence::{GuardMode, MomentOf, RunFacts};
+
+#[derive(Debug, Serialize)]
+pub(super) struct HeaderRecord<'a> {
+    schema: &'static str,
+    tool: Tool,
+    base: BaseRecord<'a>,
+    schedule: &'static str,
+    settings: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct BaseRecord<'a> {
+    /// As typed.
+    path: String,
+    /// Those that the run may change.
+    tensors: Vec<TensorRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorRecord<'a> {
+    name: &'a str,
+    dtype: &'a str,
+    shape: &'a [u64],
+    sha256: &'a str,
+}
+
+impl<'a> From<&'a RunFacts> for HeaderRecord<'a> {
+    fn from(run: &'a RunFacts) -> Self {
+        let tensors = run.base.iter().map(|BaseTensor { name, dtype, shape, sha256 }| TensorRecord {
+            name,
+            dtype,
+            shape,
+            sha256,
+        });
+        Self {
+            schema: "diagnose.ledger/1",
+            tool: Tool::THIS,
+            base: BaseRecord { path: run.model.to_string_lossy().into_owned(), tensors: tensors.collect() },
+            schedule: schedule_name(run.schedule),
+            settings: settings(run),
+        }
+    }
+}
+
+pub(in crate::report) const fn schedule_name(schedule: ScheduleKind) -> &'static str {
+    match schedule {
+        ScheduleKind::Single => "single",
+        ScheduleKind::Sequential => "sequential",
+    }
+}
+
+/// All that decides what the edits of a run are, and nothing else: two runs of one base with equal settings give equal edits.
+///
+/// The record `diagnose.edit/1` and the header of a ledger have it alike.
+pub fn settings(run: &RunFacts) -> Value {
+    let contexts = &run.contexts;
+    json!({
+        "method": run.method.name(),
+        "hparams": hparams(&run.hparams),
+        "rect": run.rect.map(rect),
+        "null_space": run.null_space,
+        "contexts": {
+            "count": contexts.count,
+            "prefixed": contexts.prefixed,
+            "hash": contexts.hash,
+            "mean_over": match contexts.over { MeanOver::Every => "all", MeanOver::Prefixed => "prefixed" },
+        },
+        "second_moments": run.moments.iter().map(moment).collect::<Vec<_>>(),
+        "schedule": schedule_name(run.schedule),
+        "batch": run.batch,
+        "guard": run.guard.map(guard_name),
+        "cases": {"records": run.records, "sha256": run.cases_sha256},
+    })
+}
+
+/// The guard as `--guard` names it.
+pub(in crate::report) const fn guard_name(guard: GuardMode) -> &'static str {
+    match guard {
+        GuardMode::Refuse => "refuse",
+        GuardMode::Fix => "fix",
+    }
+}
+
+fn rect(kind: RectKind) -> Value {
+    match kind {
+        RectKind::Relative(share) => json!({"kind": "relative", "share": share}),
+        RectKind::Shifted(share) => json!({"kind": "shifted", "share": share}),
+    }
+}
+
+fn moment(of: &MomentOf) -> Value {
+    let facts = &of.facts;
+    json!({
+        "layer": of.layer,
+        "adjusted": facts.adjusted,
+        "sha256": of.sha256,
+        "tokens": facts.tokens,
+        "ridge": facts.ridge,
+    })
+}
+
+/// Every hyper-parameter in rome's field names; one that is not finite is `null`.
+fn hparams(hparams: &Hparams) -> Value {
+    let Hparams {
+        layers,
+        v_num_grad_steps,
+        v_lr,
+        v_loss_layer,
+        v_weight_decay,
+        clamp_norm_factor,
+        kl_factor,
+        early_stop_loss,
+        mom2_adjustment,
+        mom2_update_weight,
+        emmet_lambda,
+        update_norm_lambda,
+        nullspace_threshold,
+        l2,
+        num_steps,
+        lr,
+        weight_decay,
+        norm_constraint,
+    } = hparams;
+    let fields: [(&str, Value); 18] = [
+        ("layers", json!(layers)),
+        ("v_num_grad_steps", json!(v_num_grad_steps)),
+        ("v_lr", json!(v_lr)),
+        ("v_loss_layer", json!(v_loss_layer)),
+        ("v_weight_decay", json!(v_weight_decay)),
+        ("clamp_norm_factor", json!(clamp_norm_factor)),
+        ("kl_factor", json!(kl_factor)),
+        ("early_stop_loss", json!(early_stop_loss)),
+        ("mom2_adjustment", json!(mom2_adjustment)),
+        ("mom2_update_weight", json!(mom2_update_weight)),
+        ("emmet_lambda", json!(emmet_lambda)),
+        ("update_norm_lambda", json!(update_norm_lambda)),
+        ("nullspace_threshold", json!(nullspace_threshold)),
+        ("L2", json!(l2)),
+        ("num_steps", json!(num_steps)),
+        ("lr", json!(lr)),
+        ("weight_decay", json!(weight_decay)),
+        ("norm_constraint", json!(norm_constraint)),
+    ];
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+}

@@ -1,0 +1,33 @@
+//! Many edits in order: which cases go together, what is left standing between them, and how a run is taken up or done again.
+//!
+//! Invariant: knows the order of edits and no method; what one edit is, `edit/` says. The same run gives the same bytes whether or not it
+//! was interrupted, and a replayed one too.
+//!
+//! ```text
+//! single or sequential, how many cases an edit             plan
+//! step after step, cases refused on the way                run
+//! the diagnosis of keys before an edit                     guard
+//! what an edit leaves in a ledger                          line
+//! the tensors that a run may change, hashed                base
+//! the same again from a ledger                             replay
+//! a checkpoint held against a ledger                       check
+//! ```
+
+mod base;
+mod check;
+mod error;
+mod guard;
+mod line;
+mod outcome;
+mod plan;
+mod replay;
+mod run;
+
+pub use base::{base_tensors, check_base};
+pub use check::{LedgerCheck, check_against};
+pub use error::SequenceError;
+pub use guard::{Guard, GuardMode};
+pub use outcome::{MomentOf, Outcome, RunFacts, cases_sha256, first_difference};
+pub use plan::Plan;
+pub use replay::{Changed, Extent, replay};
+pub use run::{Sequence, Step};

@@ -1,0 +1,237 @@
+//! Step after step: the records of a step become requests, the requests an edit, and what cannot be edited a row.
+
+use super::guard::Judged;
+use super::replay::apply;
+use super::{Changed, Plan, SequenceError, line};
+use crate::edit::{Before, Edit, EditError, History, Method, Request, Setup, Update, edit};
+use crate::model::{Model, ModelError};
+use crate::reader::{
+    BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine, ScheduleKind,
+};
+
+/// The kind of a record that is no case.
+const BAD_RECORD: &str = crate::keys::BAD_RECORD;
+
+/// A run of edits that is done step by step; between two steps the model has what the last one left.
+///
+/// With [`ScheduleKind::Single`] each step first takes back what the one before did.
+pub struct Sequence<'a> {
+    plan: Plan<'a>,
+    cases: &'a [Result<Case, BadRecord>],
+    done: usize,
+    history: History,
+    before: Vec<Before>,
+    changed: Changed,
+}
+
+/// What a step did.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its line of a ledger, without the hash of the factors.
+    pub line: LedgerLine,
+    /// What was done to the model, in this order.
+    pub updates: Vec<Update>,
+}
+
+/// A case that can be edited, with its place among the records and what the guard said.
+struct Ready {
+    record: usize,
+    request: Request,
+    guard: Option<GuardLine>,
+}
+
+impl<'a> Sequence<'a> {
+    /// A run of all these cases.
+    pub fn new(plan: Plan<'a>, cases: &'a [Result<Case, BadRecord>]) -> Self {
+        let (history, changed) = (History::default(), Changed::default());
+        Self { plan, cases, done: 0, history, before: Vec::new(), changed }
+    }
+
+    /// How many steps it has.
+    pub fn steps(&self) -> usize {
+        self.cases.len().div_ceil(self.plan.batch.max(1))
+    }
+
+    /// How many are done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// What differs from the base now.
+    pub fn changed(&self) -> &Changed {
+        &self.changed
+    }
+
+    /// Takes up a run: its steps are applied again as the ledger has them, and none is computed.
+    ///
+    /// That the ledger is of this base and of these settings is the caller's to check ([`super::check_base`],
+    /// [`super::first_difference`]).
+    ///
+    /// # Errors
+    /// [`SequenceError::OtherResult`]; where factors cannot be read.
+    pub fn resume(
+        &mut self,
+        model: &mut Model,
+        ledger: &Ledger,
+        limits: &Limits,
+        done: &mut dyn FnMut(),
+    ) -> Result<(), SequenceError> {
+        for line in ledger.lines.iter().filter(|line| line.kind == LineKind::Edit) {
+            self.begin_step(model)?;
+            self.before = apply(model, ledger, line, limits)?;
+            self.end_step(line);
+            done();
+        }
+        Ok(())
+    }
+
+    /// Does the next step; none where all are done.
+    ///
+    /// # Errors
+    /// [`SequenceError`], where no case could be edited in this way; a case that alone cannot is a row of the step.
+    pub fn step(&mut self, model: &mut Model) -> Result<Option<Step>, SequenceError> {
+        let batch = self.plan.batch.max(1);
+        let Some(records) = self.cases.chunks(batch).nth(self.done) else { return Ok(None) };
+        self.begin_step(model)?;
+        let (mut refused, mut ready, mut method) = (Vec::new(), Vec::new(), self.plan.setup.method);
+        for (at, case) in records.iter().enumerate() {
+            match self.prepare(model, case, self.done * batch + at)? {
+                Ok((case, by)) => {
+                    ready.push(case);
+                    method = by;
+                }
+                Err(row) => refused.push(row),
+            }
+        }
+        let edited = self.edit(model, &mut ready, method, &mut refused)?;
+        let mut step = Step {
+            line: LedgerLine {
+                kind: LineKind::Edit,
+                index: self.done,
+                method: method.name().to_owned(),
+                requests: Vec::new(),
+                refused,
+                layers: Vec::new(),
+                factors_sha256: None,
+            },
+            updates: Vec::new(),
+        };
+        if let Some(edited) = edited {
+            step.line.layers = line::layers(&edited, model)?;
+            let facts = edited.requests.iter().zip(ready);
+            step.line.requests =
+                facts.map(|(facts, ready)| line::request(facts, ready.record, method, ready.guard)).collect();
+            step.updates = edited.updates;
+            self.before = edited.before;
+        }
+        self.end_step(&step.line);
+        Ok(Some(step))
+    }
+
+    /// Takes back what the last step did, where edits do not add up.
+    fn begin_step(&mut self, model: &mut Model) -> Result<(), SequenceError> {
+        let before = std::mem::take(&mut self.before);
+        if self.plan.schedule == ScheduleKind::Single {
+            for Before { layer, weight, bias } in before.iter().rev() {
+                model.set_down_projection(*layer, weight.view(), bias.as_deref())?;
+            }
+            self.history = History::default();
+            self.changed = Changed::default();
+        }
+        Ok(())
+    }
+
+    fn end_step(&mut self, line: &LedgerLine) {
+        self.changed.note(line);
+        self.done += 1;
+    }
+
+    /// A record as a request, with the method that the guard lets it have; or why not.
+    fn prepare(
+        &self,
+        model: &Model,
+        case: &Result<Case, BadRecord>,
+        record: usize,
+    ) -> Result<Result<(Ready, Method), RefusedLine>, SequenceError> {
+        let case = match case {
+            Ok(case) => case,
+            Err(bad) => return Ok(Err(refusal(record, None, BAD_RECORD, bad.reason.clone()))),
+        };
+        let row = |kind: &str, reason| Ok(Err(refusal(record, Some(&case.case_id), kind, reason)));
+        let request = match Request::of(case, model) {
+            Ok(request) => request,
+            Err(error) if concerns_a_case(&error) => return row(error.kind(), reason(&error)),
+            Err(error) => return Err(error.into()),
+        };
+        let setup = &self.plan.setup;
+        let Some(guard) = self.plan.guard else {
+            return Ok(Ok((Ready { record, request, guard: None }, setup.method)));
+        };
+        match guard.judge(model, case, setup)? {
+            Judged::Pass(method, line) => Ok(Ok((Ready { record, request, guard: Some(line) }, method))),
+            Judged::Refused(kind, reason) => row(&kind, reason),
+        }
+    }
+
+    /// Edits what is ready. A case that turns out to be none is refused, and the others go on without it.
+    fn edit(
+        &mut self,
+        model: &mut Model,
+        ready: &mut Vec<Ready>,
+        method: Method,
+        refused: &mut Vec<RefusedLine>,
+    ) -> Result<Option<Edit>, SequenceError> {
+        let setup = Setup { method, ..self.plan.setup };
+        while !ready.is_empty() {
+            let requests: Vec<Request> = ready.iter().map(|ready| ready.request.clone()).collect();
+            let error = match edit(model, &requests, &setup, &mut self.history) {
+                Ok(edited) => return Ok(Some(edited)),
+                Err(error) if concerns_a_case(&error) => error,
+                Err(error) => return Err(error.into()),
+            };
+            let named = match &error {
+                EditError::Request { case_id, .. } => {
+                    ready.iter().position(|ready| ready.request.case_id == *case_id)
+                }
+                _ => None,
+            };
+            // An error that names no case of the batch is that of all.
+            let out: Vec<Ready> = match named {
+                Some(at) => vec![ready.remove(at)],
+                None => std::mem::take(ready),
+            };
+            let row =
+                |out: Ready| refusal(out.record, Some(&out.request.case_id), error.kind(), reason(&error));
+            refused.extend(out.into_iter().map(row));
+            refused.sort_by_key(|row| row.record);
+        }
+        Ok(None)
+    }
+}
+
+fn refusal(record: usize, case_id: Option<&String>, kind: &str, reason: String) -> RefusedLine {
+    RefusedLine { record, case_id: case_id.cloned(), kind: kind.to_owned(), reason }
+}
+
+/// What is wrong, without the name of the case, which has a place of its own.
+fn reason(error: &EditError) -> String {
+    match error {
+        EditError::Request { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether an error is that of some cases, so that others can be edited all the same.
+///
+/// A sequence can leave a model whose keys are no longer finite; such a key is refused by the solver.
+fn concerns_a_case(error: &EditError) -> bool {
+    match error {
+        EditError::Request { .. } => true,
+        EditError::Model(error) => matches!(
+            error,
+            ModelError::EmptyRow { .. } | ModelError::TooLong { .. } | ModelError::UnknownToken { .. }
+        ),
+        EditError::Adjustment(error) => matches!(error, crate::keys::AdjustmentError::Engine(_)),
+        _ => false,
+    }
+}
