@@ -12,6 +12,12 @@ mod architectures; // every architecture against transformers
 mod cli; // the command line, from outside
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
+mod edit_bad_input; // facts, models, places and flags that no edit can be made with
+mod edit_checkpoint; // edited checkpoints: rewritten, linked, copied, or not there at all
+mod edit_guard; // the guard, and what reports say of edits
+mod edit_ledger; // ledgers: replayed, held against checkpoints, and broken in every way
+mod edit_resume; // runs that are killed and taken up again
+mod edit_runs; // edits of the world model, for the tests of edits
 mod edits; // MEMIT, EMMET, AlphaEdit, fine-tuning, RECT and PRUNE, against NumPy and transformers
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus

@@ -36,6 +36,8 @@ Examples:
   diagnose deltas base/ edited/ --expect '*.17.mlp.c_proj.weight' --expect-rank 1 --forbid-others
       the receipt of an edit: this tensor changed, by one rank, and nothing else did
   diagnose deltas base/ merged/ --expect-changed --only '*.mlp.*' -o summary.md
+  diagnose deltas base/ edited/ --ledger edits.jsonl
+      whether the checkpoint is what the edits of a ledger give
   diagnose deltas base/ edited/ --histogram transformer.h.17.mlp.c_proj.weight";
 
 const COLUMNS: &str = "\
@@ -189,6 +191,10 @@ pub(super) struct DeltasArgs {
     /// Nothing may have changed
     #[arg(long, conflicts_with = "expect", help_heading = "Checks")]
     pub(super) expect_identical: bool,
+
+    /// The change must be what this ledger of 'diagnose edit' gives, to the last bit, and nothing else
+    #[arg(long, value_name = "LEDGER", conflicts_with = "only", help_heading = "Checks")]
+    pub(super) ledger: Option<PathBuf>,
 }
 
 /// A verdict that `--fail-on` can name.

@@ -9,9 +9,11 @@ use super::args::{DeltasArgs, FailOn, Spectrum};
 use super::failure::Failure;
 use super::output;
 use super::settings::Settings;
-use crate::deltas::{self, Deltas, DeltasError, Level, Plan, Receipt, SpectrumPlan};
-use crate::reader::{Checkpoint, ReadError, sha256};
+use crate::deltas::{self, Deltas, DeltasError, Expectation, Level, Plan, Receipt, SpectrumPlan, Status};
+use crate::reader::{Checkpoint, Ledger, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
+use crate::sequence::{LedgerCheck, check_against};
+use crate::tensor::listed;
 
 /// Compares and reports; the exit code says whether the checks hold.
 ///
@@ -31,6 +33,9 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
     let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
         output::tell(&duration(&deltas, started));
+    }
+    if let Some(path) = &args.ledger {
+        deltas.expectations.push(against_ledger(path, &before, &after, &deltas)?);
     }
     if args.hash {
         deltas.before.sha256 = hashes(&before)?;
@@ -57,6 +62,26 @@ fn incomparable(error: DeltasError<ReadError>) -> Failure {
         DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
         DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),
     }
+}
+
+/// Whether the change is that of a ledger: its tensors to the last bit, and no other.
+fn against_ledger(
+    path: &Path,
+    before: &Checkpoint,
+    after: &Checkpoint,
+    deltas: &Deltas,
+) -> Result<Expectation, Failure> {
+    let ledger = Ledger::read(path)?;
+    let LedgerCheck { mut held, mut found } = check_against(&ledger, before, after)?;
+    let told = |name: &str| ledger.header.base.iter().any(|tensor| tensor.name == name);
+    let others =
+        deltas.tensors.iter().filter(|tensor| tensor.status != Status::Identical && !told(&tensor.name));
+    let others: Vec<&str> = others.map(|tensor| tensor.name.as_str()).collect();
+    if !others.is_empty() {
+        held = false;
+        found = format!("{found}, but tensors that it does not tell of differ too: {}", listed(others));
+    }
+    Ok(Expectation { expect: format!("--ledger {}", path.display()), held, found })
 }
 
 /// The plan as meant.

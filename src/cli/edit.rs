@@ -54,6 +54,11 @@ pub(super) fn run(args: &EditArgs, settings: &Settings) -> Result<u8, Failure> {
     if let Some(ledger) = &args.replay {
         return replay::run(ledger, args, settings);
     }
+    // Not told by the parser, which forgets what a flag requires where something else excludes that.
+    if args.upto.is_some() || args.only_step.is_some() {
+        return Err(Failure::new("usage", "--upto and --only-step choose steps of a --replay")
+            .hint("add --replay LEDGER"));
+    }
     let (Some(typed), Some(method)) = (&args.case, args.method) else {
         return Err(Failure::new("usage", "neither --case nor --replay is given"));
     };

@@ -34,11 +34,10 @@ pub fn check_destination(destination: &Path) -> Result<(), Unwritable> {
     let taken = |found| Err(Unwritable::Taken { path: destination.to_owned(), found });
     match fs::read_dir(destination).map(|mut entries| entries.next().is_some()) {
         Ok(true) => return taken("the directory is not empty"),
-        Ok(false) => {}
         Err(_) if fs::symlink_metadata(destination).is_ok() => {
             return taken("something that is no directory is there");
         }
-        Err(_) => {}
+        Ok(false) | Err(_) => {}
     }
     beside(destination).map(drop)
 }

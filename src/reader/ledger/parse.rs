@@ -216,7 +216,6 @@ impl RawValue {
 }
 
 impl RawPass {
-    #[expect(clippy::needless_pass_by_value, reason = "one of a list that is taken apart")]
     fn pass(self) -> Result<PassLine, String> {
         let number = |field, found| self.nonfinite.number(field, found);
         Ok(PassLine {
@@ -229,7 +228,6 @@ impl RawPass {
 }
 
 impl RawDivision {
-    #[expect(clippy::needless_pass_by_value, reason = "a record that is taken apart")]
     fn division(self) -> Result<DivisionLine, String> {
         let number = |field, found| self.nonfinite.number(field, found);
         Ok(DivisionLine {

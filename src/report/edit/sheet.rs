@@ -129,7 +129,7 @@ fn basis(outcome: &Outcome) -> Vec<(&'static str, String)> {
     }
     match &outcome.written {
         Some(written) => facts.push(("written", written.display().to_string())),
-        None if outcome.ledger.is_none() => {
+        None if outcome.ledger.is_none() && outcome.edited() > 0 => {
             facts.push(("written", "nothing: give -o DIR or --ledger FILE to keep the edits".to_owned()));
         }
         None => {}
