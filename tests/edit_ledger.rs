@@ -11,7 +11,7 @@ use collapse_diagnostics::reader::{
     ScheduleKind, ValueLine, sha256_of,
 };
 use collapse_diagnostics::report::LedgerWriter;
-use collapse_diagnostics::sequence::{Extent, RunFacts, base_tensors, replay};
+use collapse_diagnostics::sequence::{Extent, RunFacts, Step, base_tensors, replay};
 use ndarray::Array2;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore as _, SeedableRng as _};
@@ -34,6 +34,8 @@ fn facts(model: &Model, layers: &[usize]) -> RunFacts {
         hparams_source: "made up".into(),
         rect: None,
         null_space: false,
+        null_spaces: Vec::new(),
+        prune: None,
         contexts: ContextFacts {
             count: 1,
             prefixed: 0,
@@ -63,6 +65,10 @@ fn line(index: usize, layers: Vec<LayerLine>) -> LedgerLine {
     }
 }
 
+fn step(line: LedgerLine, updates: Vec<Update>) -> Step {
+    Step { line, updates, remembered: Vec::new() }
+}
+
 /// Applies an update and writes its line.
 fn apply(model: &mut Model, update: Update, index: usize, ledger: &mut LedgerWriter) {
     let (facts, _) = update.apply(model).unwrap();
@@ -76,12 +82,13 @@ fn apply(model: &mut Model, update: Update, index: usize, ledger: &mut LedgerWri
         weight_norm: facts.weight_norm,
         relative_update: facts.update_norm / facts.weight_norm,
         residual_norm: None,
+        pseudo_inverse: false,
         rect: None,
         kept_entries: facts.kept_entries,
         sha256: sha256_of(&model.stored_weight(update.layer).unwrap().bytes),
         bias: bias.map(|bias| (bias.name, sha256_of(&bias.bytes))),
     };
-    ledger.append(&mut line(index, vec![layer]), &[update]).unwrap();
+    ledger.append(&mut step(line(index, vec![layer]), vec![update])).unwrap();
 }
 
 /// From -1 to 1, with more digits than an f32 has.
@@ -167,11 +174,12 @@ fn what_is_written_of_a_step_is_read_again_whatever_its_numbers_are() {
         division: None,
         guard: None,
     });
-    ledger.append(&mut written, &[]).unwrap();
+    let mut written = step(written, Vec::new());
+    ledger.append(&mut written).unwrap();
     drop(ledger);
     let read = Ledger::read(&place).unwrap();
     // NaN is not equal to itself; its text is.
-    assert_eq!(format!("{:?}", read.lines), format!("{:?}", [written]));
+    assert_eq!(format!("{:?}", read.lines), format!("{:?}", [written.line]));
     assert!(!fs::read_to_string(&place).unwrap().to_lowercase().contains(":nan"));
 }
 
@@ -186,7 +194,7 @@ fn a_ledger_that_another_run_has_open_is_not_written() {
     assert!(refused.ends_with("a.jsonl: another run is writing it"), "{refused}");
     drop(first);
     let mut second = LedgerWriter::go_on(&read, &facts).unwrap();
-    second.append(&mut line(0, Vec::new()), &[]).unwrap();
+    second.append(&mut step(line(0, Vec::new()), Vec::new())).unwrap();
     drop(second);
     // What was read before that step must not cut it off.
     assert!(LedgerWriter::go_on(&read, &facts).is_err());

@@ -14,13 +14,11 @@ use super::progress::{Narrator, Unit};
 use super::settings::Settings;
 use super::{inputs, output, replay};
 use crate::deltas::Progress as _;
-use crate::edit::{Hparams, HparamsError, KeyChoice, Method, RectKind, Setup};
-use crate::keys::{
-    Adjustment, ContextFacts, ContextStyle, MeanOver, WeightedTemplates, published_clamp, published_layer,
-};
+use crate::edit::{Hparams, KeyChoice, Method, NullSpace, PruneForm, RectKind, Setup};
+use crate::keys::{Adjustment, ContextFacts, ContextStyle, MeanOver, WeightedTemplates, published_clamp};
 use crate::model::Model;
 use crate::reader::{
-    BadRecord, Case, ContextTemplates, Ledger, MomentError, ReadError, ScheduleKind, read_whole,
+    BadRecord, Case, ContextTemplates, Ledger, LineKind, MomentError, ReadError, ScheduleKind, read_whole,
     sha256_of_file,
 };
 use crate::report::{
@@ -40,6 +38,7 @@ struct Prepared {
     contexts: ContextTemplates,
     templates: WeightedTemplates,
     moments: BTreeMap<usize, Adjustment>,
+    null_spaces: Option<BTreeMap<usize, NullSpace>>,
     guard: Option<GuardMode>,
     facts: RunFacts,
 }
@@ -81,10 +80,10 @@ fn check_schedule(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let batch = args.batch as usize;
-    let takes_several = matches!(method, Method::Memit | Method::Emmet);
+    let takes_several = !matches!(method, Method::Rome(_));
     if batch > 1 && !takes_several {
         return Err(Failure::new("usage", format!("{} edits one case at a time", method.name()))
-            .hint("leave --batch out, or edit with memit or emmet"));
+            .hint("leave --batch out, or edit with memit, emmet or ft"));
     }
     if args.guard.is_some() && method != Method::Rome(KeyChoice::Rome) {
         return Err(Failure::new(
@@ -92,6 +91,11 @@ fn check_schedule(
             format!("--guard is for rome, and the method is {}", method.name()),
         )
         .hint("the others do not divide by kᵘ · C⁻¹k̄, and need no guard"));
+    }
+    if args.prune.is_some() && !args.sequential {
+        return Err(
+            Failure::new("usage", "--prune restrains what a whole sequence changed").hint("add --sequential")
+        );
     }
     let steps = records.div_ceil(batch);
     if settings.output.is_some() && !args.sequential && steps > 1 {
@@ -111,7 +115,7 @@ fn prepare(
     args: &EditArgs,
     settings: &Settings,
 ) -> Result<Prepared, Failure> {
-    let (hparams, hparams_source) = hparams(model, args)?;
+    let (hparams, hparams_source) = hparams(model, method, args)?;
     let moments = moments(model, method, &hparams, args, settings)?;
     let style = match (args.context_style, method) {
         (Some(style), _) => style.into(),
@@ -122,6 +126,7 @@ fn prepare(
     let templates =
         WeightedTemplates::new(&contexts, MeanOver::Every).map_err(|error| Failure::new("usage", error))?;
     let guard = args.guard.map(GuardMode::from);
+    let null_spaces = args.null_space.then(|| null_spaces(&moments, &hparams)).transpose()?;
     let facts = RunFacts {
         model: args.model.clone(),
         architecture: model.config().architecture,
@@ -131,6 +136,8 @@ fn prepare(
         hparams_source,
         rect: rect(args),
         null_space: args.null_space,
+        null_spaces: null_spaces.iter().flatten().map(|(&layer, space)| (layer, *space.facts())).collect(),
+        prune: args.prune.map(PruneForm::from),
         contexts: ContextFacts {
             count: contexts.templates().count(),
             prefixed: templates.prefixed(),
@@ -147,21 +154,18 @@ fn prepare(
         cases_sha256: cases_sha256(cases),
     };
     let moments = moments.into_iter().map(|(of, adjustment)| (of.layer, adjustment)).collect();
-    Ok(Prepared { method, hparams, contexts, templates, moments, guard, facts })
+    Ok(Prepared { method, hparams, contexts, templates, moments, null_spaces, guard, facts })
 }
 
 /// The hyper-parameters of a file, or the published ones; with the layers that were asked for. And where they come from.
-fn hparams(model: &Model, args: &EditArgs) -> Result<(Hparams, String), Failure> {
+fn hparams(model: &Model, method: Method, args: &EditArgs) -> Result<(Hparams, String), Failure> {
     let (mut hparams, source) = match &args.hparams {
         Some(path) => {
             let bytes = read_whole(path, LONGEST_HPARAMS)?;
-            let hparams = parse(&bytes).map_err(|error| Failure::from(error).at(path))?;
+            let hparams = Hparams::parse(&bytes).map_err(|error| Failure::from(error).at(path))?;
             (hparams, path.to_string_lossy().into_owned())
         }
-        None => {
-            let layers = published_layer(model.config()).into_iter().collect();
-            (Hparams { layers, ..Hparams::default() }, "published for this model".to_owned())
-        }
+        None => (Hparams::published(method, model.config())?, "published for this model".to_owned()),
     };
     if !args.layer.is_empty() {
         hparams.layers.clone_from(&args.layer);
@@ -175,10 +179,6 @@ fn hparams(model: &Model, args: &EditArgs) -> Result<(Hparams, String), Failure>
     Ok((hparams, source))
 }
 
-fn parse(bytes: &[u8]) -> Result<Hparams, HparamsError> {
-    serde_json::from_slice(bytes).map_err(|error| HparamsError::Malformed { reason: error.to_string() })
-}
-
 /// Longest file of hyper-parameters; the published ones have a kilobyte.
 const LONGEST_HPARAMS: u64 = 1 << 20;
 
@@ -190,13 +190,13 @@ fn moments(
     args: &EditArgs,
     settings: &Settings,
 ) -> Result<Vec<(MomentOf, Adjustment)>, Failure> {
-    let tunes = matches!(method, Method::FineTune | Method::FineTuneConstrained);
-    if tunes && !args.null_space {
+    if matches!(method, Method::FineTune | Method::FineTuneConstrained) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
     for &layer in &hparams.layers {
-        let without = args.no_moments || !hparams.mom2_adjustment;
+        // Of the published methods the ROME family alone asks for `mom2_adjustment`.
+        let without = args.no_moments || !hparams.mom2_adjustment && matches!(method, Method::Rome(_));
         let (sha256, adjustment) = if without {
             (None, Adjustment::none(model.config().intermediate_size))
         } else {
@@ -234,6 +234,17 @@ fn moment<'a>(
     }))
 }
 
+/// The projector of each layer.
+fn null_spaces(
+    moments: &[(MomentOf, Adjustment)],
+    hparams: &Hparams,
+) -> Result<BTreeMap<usize, NullSpace>, Failure> {
+    let space = |(of, moment): &(MomentOf, Adjustment)| {
+        Ok((of.layer, NullSpace::of(moment, hparams.nullspace_threshold)?))
+    };
+    moments.iter().map(space).collect()
+}
+
 fn rect(args: &EditArgs) -> Option<RectKind> {
     let share = args.rect?;
     Some(match args.rect_kind {
@@ -250,7 +261,7 @@ fn edit(
     args: &EditArgs,
     settings: &Settings,
 ) -> Result<Outcome, Failure> {
-    let Prepared { method, hparams, contexts, templates, moments, guard, facts } = prepared;
+    let Prepared { method, hparams, contexts, templates, moments, null_spaces, guard, facts } = prepared;
     let clamp = published_clamp(model.config());
     let plan = Plan {
         setup: Setup {
@@ -259,10 +270,11 @@ fn edit(
             contexts,
             moments,
             rect: facts.rect,
-            null_space: facts.null_space,
+            null_space: null_spaces.as_ref(),
         },
         schedule: facts.schedule,
         batch: facts.batch,
+        prune: facts.prune,
         guard: guard.map(|mode| Guard { mode, templates, clamp }),
     };
     let mut sequence = Sequence::new(plan, cases);
@@ -286,12 +298,14 @@ fn edit(
     let started = Instant::now();
     while let Some(mut step) = sequence.step(model)? {
         if let Some(ledger) = &mut ledger {
-            ledger.append(&mut step.line, &step.updates)?;
+            ledger.append(&mut step)?;
+        }
+        if step.line.kind == LineKind::Edit {
+            let (done, left) = (sequence.done() - outcome.resumed, sequence.steps() - sequence.done());
+            narrator.note(|| pace(done, left, started));
+            narrator.advance(1);
         }
         outcome.lines.push(step.line);
-        let (done, left) = (sequence.done() - outcome.resumed, sequence.steps() - sequence.done());
-        narrator.note(|| pace(done, left, started));
-        narrator.advance(1);
     }
     narrator.end();
     if let Some(destination) = settings.output.as_deref().filter(|_| outcome.edited() > 0) {
@@ -320,7 +334,7 @@ fn take_up(
     let writer = LedgerWriter::go_on(found, &outcome.run)?;
     sequence.resume(model, found, &settings.limits, &mut || narrator.advance(1)).map_err(at)?;
     outcome.lines.clone_from(&found.lines);
-    outcome.resumed = found.lines.len();
+    outcome.resumed = sequence.done();
     Ok(writer)
 }
 
@@ -341,25 +355,32 @@ fn pace(done: usize, left: usize, started: Instant) -> String {
 /// The exit code; that no case at all could be edited is an error.
 fn judged(outcome: &Outcome, settings: &Settings) -> Result<u8, Failure> {
     let (edited, refused, guarded) = (outcome.edited(), outcome.refused(), outcome.guarded());
-    if edited == 0 && refused == guarded && guarded == 0 {
+    let unmade = outcome.unmade();
+    if outcome.lines.is_empty() {
         return Err(
             Failure::new("nothing-edited", "there is no case to edit").hint("the file holds no record")
         );
     }
-    if edited == 0 && guarded < refused {
+    if edited + unmade == 0 && guarded < refused {
         let first = outcome.lines.iter().flat_map(|line| &line.refused).next();
         let why = first.map_or("", |refused| &refused.reason);
         return Err(Failure::new("nothing-edited", format!("cannot edit any of {refused} cases")).hint(why));
     }
+    let all = edited + unmade + refused;
     let mut failed = Vec::new();
     if guarded > 0 {
-        failed.push(format!("check failed: --guard refused {guarded} of {} cases", edited + refused));
+        failed.push(format!("check failed: --guard refused {guarded} of {all} cases"));
     }
     if refused > guarded {
         failed.push(format!(
             "check failed: {} of {} cases could not be edited",
             refused - guarded,
             edited + refused
+        ));
+    }
+    if unmade > 0 {
+        failed.push(format!(
+            "check failed: the updates of {unmade} of {all} cases are not finite, and were not made"
         ));
     }
     Ok(output::judged(&failed, settings.quiet))

@@ -143,6 +143,7 @@ impl From<EditError> for Failure {
             EditError::NoMoment { .. } => {
                 "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it"
             }
+            EditError::Solve(_) => "the matrices hold numbers that are not finite: see 'diagnose deltas'",
             EditError::Hparam { .. } => "change it in the file of --hparams",
             EditError::Unsupported { .. } => "choose another --method, or leave the flag out",
         };
@@ -152,14 +153,11 @@ impl From<EditError> for Failure {
 
 impl From<HparamsError> for Failure {
     fn from(error: HparamsError) -> Self {
-        let hint = match &error {
-            HparamsError::Malformed { .. } => {
-                "a file of rome or memit (hparams/ROME/gpt2-xl.json) shows the fields"
-            }
-            HparamsError::Value { .. } => "change it in the file",
-            HparamsError::Unpublished { .. } => "give them with --hparams FILE, in rome's field names",
-        };
-        Self::new("hparams", &error).hint(hint)
+        let failure = Self::new("hparams", &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }
 

@@ -58,9 +58,9 @@ pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
 pub use index::{Index, IndexError, parse_index};
 pub use ledger::{
-    BaseTensor, DivisionLine, GuardLine, LayerLine, Ledger, LedgerChange, LedgerError, LedgerHeader,
-    LedgerLine, LedgerUpdate, LineKind, PassLine, RectLine, RefusedLine, RequestLine, ScheduleKind,
-    ValueLine, factors_folder, factors_name,
+    BaseTensor, DivisionLine, GuardLine, LayerLine, Ledger, LedgerChange, LedgerError, LedgerFactors,
+    LedgerHeader, LedgerLine, LedgerUpdate, LineKind, PassLine, RectLine, RefusedLine, RememberedKeys,
+    RequestLine, ScheduleKind, ValueLine, factors_folder, factors_name,
 };
 pub use limits::{IoMode, Limits};
 pub use location::model_folder;

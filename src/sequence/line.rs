@@ -11,7 +11,7 @@ pub(super) fn layers(edit: &Edit, model: &Model) -> Result<Vec<LayerLine>, Model
     edit.updates.iter().zip(&edit.layers).map(|(update, facts)| layer(update, facts, model)).collect()
 }
 
-fn layer(update: &Update, facts: &LayerFacts, model: &Model) -> Result<LayerLine, ModelError> {
+pub(super) fn layer(update: &Update, facts: &LayerFacts, model: &Model) -> Result<LayerLine, ModelError> {
     let (rect, has_bias) = match &update.change {
         Change::Factors { kept, .. } => (kept.map(rect_line), false),
         Change::Whole { bias, .. } => (None, bias.is_some()),
@@ -25,6 +25,7 @@ fn layer(update: &Update, facts: &LayerFacts, model: &Model) -> Result<LayerLine
         weight_norm: facts.weight_norm,
         relative_update: facts.update_norm / facts.weight_norm,
         residual_norm: facts.residual_norm,
+        pseudo_inverse: facts.pseudo_inverse,
         rect,
         kept_entries: facts.kept_entries,
         sha256,

@@ -9,6 +9,7 @@
 //! the diagnosis of keys before an edit                     guard
 //! what an edit leaves in a ledger                          line
 //! the tensors that a run may change, hashed                base
+//! keys that later steps have to know of                    memory
 //! the same again from a ledger                             replay
 //! a checkpoint held against a ledger                       check
 //! ```
@@ -18,6 +19,7 @@ mod check;
 mod error;
 mod guard;
 mod line;
+mod memory;
 mod outcome;
 mod plan;
 mod replay;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::GuardMode;
-use crate::edit::{Hparams, Method, RectKind};
+use crate::edit::{Hparams, Method, NullSpaceFacts, PruneForm, RectKind};
 use crate::keys::{ContextFacts, MomentFacts};
 use crate::model::Architecture;
 use crate::reader::{BadRecord, BaseTensor, Case, LedgerLine, ScheduleKind, sha256_of};
@@ -29,6 +29,10 @@ pub struct RunFacts {
     pub rect: Option<RectKind>,
     /// Whether updates are projected into the null space of C.
     pub null_space: bool,
+    /// Where each projector cuts the spectrum of C, layer by layer.
+    pub null_spaces: Vec<(usize, NullSpaceFacts)>,
+    /// What is done to the whole change at the end.
+    pub prune: Option<PruneForm>,
     /// The context templates.
     pub contexts: ContextFacts,
     /// C of each layer.
@@ -76,7 +80,12 @@ pub struct Outcome {
 impl Outcome {
     /// Cases that were edited.
     pub fn edited(&self) -> usize {
-        self.lines.iter().map(|line| line.requests.len()).sum()
+        self.lines.iter().filter(|line| !line.layers.is_empty()).map(|line| line.requests.len()).sum()
+    }
+
+    /// Cases whose update is not finite, and was not made.
+    pub fn unmade(&self) -> usize {
+        self.lines.iter().filter(|line| line.layers.is_empty()).map(|line| line.requests.len()).sum()
     }
 
     /// Cases that were refused, those of the guard included.

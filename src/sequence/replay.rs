@@ -7,7 +7,7 @@ use super::line::hashes;
 use crate::edit::{Before, Change, RectKind, Update};
 use crate::model::{Model, ModelError, StoredTensor};
 use crate::reader::{
-    Ledger, LedgerChange, LedgerLine, LedgerUpdate, Limits, LineKind, RectLine, ScheduleKind,
+    Ledger, LedgerChange, LedgerLine, LedgerUpdate, Limits, LineKind, RectLine, RememberedKeys, ScheduleKind,
 };
 
 /// How much of a ledger is done again.
@@ -88,15 +88,16 @@ fn lines(ledger: &Ledger, extent: Extent) -> Result<&[LedgerLine], SequenceError
     }
 }
 
-/// Applies one step and holds the result to its hashes; gives back the matrices as they were.
+/// Applies one step and holds the result to its hashes; gives back the matrices as they were, and the keys to remember.
 pub(super) fn apply(
     model: &mut Model,
     ledger: &Ledger,
     line: &LedgerLine,
     limits: &Limits,
-) -> Result<Vec<Before>, SequenceError> {
+) -> Result<(Vec<Before>, Vec<RememberedKeys>), SequenceError> {
     let mut before = Vec::new();
-    for (update, needed) in ledger.updates(line, limits)?.into_iter().zip(&line.layers) {
+    let factors = ledger.factors(line, limits)?;
+    for (update, needed) in factors.updates.into_iter().zip(&line.layers) {
         let (_, was) = restored(update, line.index)?.apply(model)?;
         before.push(was);
         let (weight, bias) = hashes(model, needed.layer, needed.bias.is_some())?;
@@ -111,7 +112,7 @@ pub(super) fn apply(
             }
         }
     }
-    Ok(before)
+    Ok((before, factors.remembered))
 }
 
 fn restored(update: LedgerUpdate, index: usize) -> Result<Update, SequenceError> {

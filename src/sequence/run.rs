@@ -1,12 +1,18 @@
 //! Step after step: the records of a step become requests, the requests an edit, and what cannot be edited a row.
 
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+
 use super::guard::Judged;
+use super::memory::{added, columns, remember};
 use super::replay::apply;
 use super::{Changed, Plan, SequenceError, line};
-use crate::edit::{Before, Edit, EditError, History, Method, Request, Setup, Update, edit};
+use crate::edit::{Before, Edit, EditError, History, Method, Request, Setup, Update, edit, prune};
 use crate::model::{Model, ModelError};
 use crate::reader::{
-    BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine, ScheduleKind,
+    BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine, RememberedKeys,
+    ScheduleKind,
 };
 
 /// The kind of a record that is no case.
@@ -20,8 +26,12 @@ pub struct Sequence<'a> {
     cases: &'a [Result<Case, BadRecord>],
     done: usize,
     history: History,
+    /// What the last step took the place of.
     before: Vec<Before>,
+    /// W₀ of each layer that changed, for PRUNE.
+    original: BTreeMap<usize, Array2<f32>>,
     changed: Changed,
+    pruned: bool,
 }
 
 /// What a step did.
@@ -31,6 +41,8 @@ pub struct Step {
     pub line: LedgerLine,
     /// What was done to the model, in this order.
     pub updates: Vec<Update>,
+    /// Keys that later steps have to know of.
+    pub remembered: Vec<RememberedKeys>,
 }
 
 /// A case that can be edited, with its place among the records and what the guard said.
@@ -43,8 +55,16 @@ struct Ready {
 impl<'a> Sequence<'a> {
     /// A run of all these cases.
     pub fn new(plan: Plan<'a>, cases: &'a [Result<Case, BadRecord>]) -> Self {
-        let (history, changed) = (History::default(), Changed::default());
-        Self { plan, cases, done: 0, history, before: Vec::new(), changed }
+        Self {
+            plan,
+            cases,
+            done: 0,
+            history: History::default(),
+            before: Vec::new(),
+            original: BTreeMap::new(),
+            changed: Changed::default(),
+            pruned: false,
+        }
     }
 
     /// How many steps it has.
@@ -76,22 +96,24 @@ impl<'a> Sequence<'a> {
         limits: &Limits,
         done: &mut dyn FnMut(),
     ) -> Result<(), SequenceError> {
-        for line in ledger.lines.iter().filter(|line| line.kind == LineKind::Edit) {
+        for line in &ledger.lines {
             self.begin_step(model)?;
-            self.before = apply(model, ledger, line, limits)?;
+            let (before, remembered) = apply(model, ledger, line, limits)?;
+            self.keep(before);
+            remember(&mut self.history, remembered);
             self.end_step(line);
             done();
         }
         Ok(())
     }
 
-    /// Does the next step; none where all are done.
+    /// Does the next step, the last of which is PRUNE where it is asked for; none where all are done.
     ///
     /// # Errors
     /// [`SequenceError`], where no case could be edited in this way; a case that alone cannot is a row of the step.
     pub fn step(&mut self, model: &mut Model) -> Result<Option<Step>, SequenceError> {
         let batch = self.plan.batch.max(1);
-        let Some(records) = self.cases.chunks(batch).nth(self.done) else { return Ok(None) };
+        let Some(records) = self.cases.chunks(batch).nth(self.done) else { return self.prune(model) };
         self.begin_step(model)?;
         let (mut refused, mut ready, mut method) = (Vec::new(), Vec::new(), self.plan.setup.method);
         for (at, case) in records.iter().enumerate() {
@@ -103,29 +125,61 @@ impl<'a> Sequence<'a> {
                 Err(row) => refused.push(row),
             }
         }
+        let columns = columns(&self.history);
         let edited = self.edit(model, &mut ready, method, &mut refused)?;
-        let mut step = Step {
-            line: LedgerLine {
-                kind: LineKind::Edit,
-                index: self.done,
-                method: method.name().to_owned(),
-                requests: Vec::new(),
-                refused,
-                layers: Vec::new(),
-                factors_sha256: None,
-            },
-            updates: Vec::new(),
-        };
+        let mut step = self.empty_step(LineKind::Edit, method.name());
+        step.line.refused = refused;
         if let Some(edited) = edited {
             step.line.layers = line::layers(&edited, model)?;
+            step.remembered = added(&self.history, &columns, ready.len());
             let facts = edited.requests.iter().zip(ready);
             step.line.requests =
                 facts.map(|(facts, ready)| line::request(facts, ready.record, method, ready.guard)).collect();
             step.updates = edited.updates;
-            self.before = edited.before;
+            self.keep(edited.before);
         }
         self.end_step(&step.line);
         Ok(Some(step))
+    }
+
+    /// Restrains what all steps changed, once.
+    fn prune(&mut self, model: &mut Model) -> Result<Option<Step>, SequenceError> {
+        let Some(form) = self.plan.prune.filter(|_| !self.pruned && !self.original.is_empty()) else {
+            return Ok(None);
+        };
+        let mut step = self.empty_step(LineKind::Prune, "prune");
+        for (&layer, original) in &self.original {
+            let (now, _) = model.down_projection_weight(layer)?;
+            let update = prune(original.view(), now.view(), form)?.update(model, layer)?;
+            let (facts, _) = update.apply(model)?;
+            step.line.layers.push(line::layer(&update, &facts, model)?);
+            step.updates.push(update);
+        }
+        self.end_step(&step.line);
+        Ok(Some(step))
+    }
+
+    fn empty_step(&self, kind: LineKind, method: &str) -> Step {
+        let line = LedgerLine {
+            kind,
+            index: self.done,
+            method: method.to_owned(),
+            requests: Vec::new(),
+            refused: Vec::new(),
+            layers: Vec::new(),
+            factors_sha256: None,
+        };
+        Step { line, updates: Vec::new(), remembered: Vec::new() }
+    }
+
+    /// Keeps what a step took the place of.
+    fn keep(&mut self, before: Vec<Before>) {
+        if self.plan.prune.is_some() {
+            for Before { layer, weight, .. } in &before {
+                self.original.entry(*layer).or_insert_with(|| weight.clone());
+            }
+        }
+        self.before = before;
     }
 
     /// Takes back what the last step did, where edits do not add up.
@@ -143,7 +197,10 @@ impl<'a> Sequence<'a> {
 
     fn end_step(&mut self, line: &LedgerLine) {
         self.changed.note(line);
-        self.done += 1;
+        match line.kind {
+            LineKind::Edit => self.done += 1,
+            LineKind::Prune => self.pruned = true,
+        }
     }
 
     /// A record as a request, with the method that the guard lets it have; or why not.
@@ -226,7 +283,7 @@ fn reason(error: &EditError) -> String {
 /// A sequence can leave a model whose keys are no longer finite; such a key is refused by the solver.
 fn concerns_a_case(error: &EditError) -> bool {
     match error {
-        EditError::Request { .. } => true,
+        EditError::Request { .. } | EditError::Solve(_) => true,
         EditError::Model(error) => matches!(
             error,
             ModelError::EmptyRow { .. } | ModelError::TooLong { .. } | ModelError::UnknownToken { .. }

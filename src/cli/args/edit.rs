@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::EXIT_CODES;
 use super::keys::Style;
-use crate::edit::Method;
+use crate::edit::{Method, PruneForm};
 use crate::sequence::GuardMode;
 
 const EXAMPLES: &str = "\
@@ -101,6 +101,11 @@ pub(in crate::cli) struct EditArgs {
     #[arg(long, value_name = "KIND", requires = "rect", help_heading = "What is done to an update")]
     pub(in crate::cli) rect_kind: Option<RectArg>,
 
+    /// Restrain the singular values of what the whole sequence changed, at its end (PRUNE)
+    #[arg(long, value_name = "intended|as-coded", num_args = 0..=1, require_equals = true, default_missing_value = "intended")]
+    #[arg(help_heading = "What is done to an update")]
+    pub(in crate::cli) prune: Option<PruneArg>,
+
     /// Project updates into the null space of the second moment (`AlphaEdit`)
     #[arg(long, help_heading = "What is done to an update")]
     pub(in crate::cli) null_space: bool,
@@ -116,7 +121,7 @@ pub(in crate::cli) struct EditArgs {
     /// Make the edits of a ledger again, bit for bit, and write the checkpoint
     #[arg(long, value_name = "LEDGER", help_heading = "Ledger", requires = "output")]
     #[arg(conflicts_with_all = ["method", "case", "layer", "hparams", "moments", "no_moments", "contexts", "sequential"])]
-    #[arg(conflicts_with_all = ["guard", "rect", "null_space", "ledger"])]
+    #[arg(conflicts_with_all = ["guard", "rect", "prune", "null_space", "ledger"])]
     pub(in crate::cli) replay: Option<PathBuf>,
 
     /// Only the first N steps of the ledger
@@ -148,6 +153,24 @@ impl From<GuardArg> for GuardMode {
         match guard {
             GuardArg::Refuse => Self::Refuse,
             GuardArg::Fix => Self::Fix,
+        }
+    }
+}
+
+/// A form of PRUNE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PruneArg {
+    /// The restrained change takes the place of the change
+    Intended,
+    /// The restrained change is added to it, as published code does
+    AsCoded,
+}
+
+impl From<PruneArg> for PruneForm {
+    fn from(prune: PruneArg) -> Self {
+        match prune {
+            PruneArg::Intended => Self::Intended,
+            PruneArg::AsCoded => Self::AsCoded,
         }
     }
 }

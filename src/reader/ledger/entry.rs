@@ -62,7 +62,8 @@ pub struct LedgerLine {
     pub index: usize,
     /// The method that made the edit; with the guard it may be another than the one asked for.
     pub method: String,
-    /// The cases that were edited; none where all were refused.
+    /// The cases that were edited; none where all were refused. Where they are there and no matrix is, the update was not finite
+    /// and not made.
     pub requests: Vec<RequestLine>,
     /// The cases that were not, and why.
     pub refused: Vec<RefusedLine>,
@@ -196,6 +197,8 @@ pub struct LayerLine {
     pub relative_update: f64,
     /// Mean ‖z − h‖ over the requests, of MEMIT and its kin.
     pub residual_norm: Option<f64>,
+    /// Whether a pseudo-inverse had to be taken (EMMET).
+    pub pseudo_inverse: bool,
     /// RECT's mask.
     pub rect: Option<RectLine>,
     /// Entries of ΔW that it kept.

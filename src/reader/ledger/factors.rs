@@ -15,6 +15,26 @@ pub struct LedgerUpdate {
     pub change: LedgerChange,
 }
 
+/// What a step left behind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LedgerFactors {
+    /// What was done, in the order in which it was.
+    pub updates: Vec<LedgerUpdate>,
+    /// Keys that later steps have to know of, as `AlphaEdit` does.
+    pub remembered: Vec<RememberedKeys>,
+}
+
+/// Keys of one layer that later steps have to know of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RememberedKeys {
+    /// The layer.
+    pub layer: usize,
+    /// Keys side by side, `(f, m)`.
+    pub keys: Matrix,
+    /// Whether they take the place of all that were remembered, instead of being added to them.
+    pub all: bool,
+}
+
 /// What became of a matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LedgerChange {
@@ -37,12 +57,12 @@ pub enum LedgerChange {
 }
 
 impl Ledger {
-    /// The updates of a step, in the order in which they were made; none where it edited nothing.
+    /// What a step left behind; nothing where it edited nothing.
     ///
     /// # Errors
     /// [`ReadError::Ledger`] where the file is not the one that was written; else as for any input file.
-    pub fn updates(&self, line: &LedgerLine, limits: &Limits) -> Result<Vec<LedgerUpdate>, ReadError> {
-        let Some(needed) = &line.factors_sha256 else { return Ok(Vec::new()) };
+    pub fn factors(&self, line: &LedgerLine, limits: &Limits) -> Result<LedgerFactors, ReadError> {
+        let Some(needed) = &line.factors_sha256 else { return Ok(LedgerFactors::default()) };
         let path = factors_folder(&self.path).join(factors_name(line.index));
         let refused = |cause| ReadError::Ledger { path: path.clone(), cause };
         let found = sha256(&SourceFile::open(&path)?)?;
@@ -51,22 +71,40 @@ impl Ledger {
             return Err(refused(LedgerError::OtherFactors { index, found, needed }));
         }
         let mut file = ArrayFile::open(&path, limits, IoMode::Pread)?;
-        let mut updates = Vec::with_capacity(line.layers.len());
+        let mut found = LedgerFactors::default();
         for layer in &line.layers {
-            let wrong = |reason: String| refused(LedgerError::Factors { index: line.index, reason });
+            let wrong = |reason| refused(LedgerError::Factors { index: line.index, reason });
             let mut array = |part: &str| file.array(&format!("layer.{}.{part}", layer.layer));
             let parts = [array("left")?, array("right")?, array("weight")?, array("bias")?];
-            updates.push(LedgerUpdate { layer: layer.layer, change: change(parts, layer).map_err(wrong)? });
+            let past = [(array(PAST)?, false), (array(ALL_PAST)?, true)];
+            let change = change(parts, layer).map_err(wrong)?;
+            found.updates.push(LedgerUpdate { layer: layer.layer, change });
+            for (keys, all) in past {
+                let Some(keys) = keys else { continue };
+                let keys = matrix(keys, layer, PAST).map_err(wrong)?;
+                found.remembered.push(RememberedKeys { layer: layer.layer, keys, all });
+            }
         }
-        Ok(updates)
+        Ok(found)
     }
 }
 
+/// Names of the tensors of remembered keys, behind that of the layer: those that are added, and those that take the place of all.
+const PAST: &str = "past_keys";
+const ALL_PAST: &str = "all_past_keys";
+
+/// Name of a part of a layer.
+fn name(line: &LayerLine, part: &str) -> String {
+    format!("layer.{}.{part}", line.layer)
+}
+
+fn matrix(array: ArrayD<f64>, line: &LayerLine, part: &str) -> Result<Matrix, String> {
+    array.into_dimensionality::<Ix2>().map_err(|_| format!("{} is no matrix", name(line, part)))
+}
+
 fn change(parts: [Option<ArrayD<f64>>; 4], line: &LayerLine) -> Result<LedgerChange, String> {
-    let name = |part: &str| format!("layer.{}.{part}", line.layer);
-    let matrix = |array: ArrayD<f64>, part: &str| {
-        array.into_dimensionality::<Ix2>().map_err(|_| format!("{} is no matrix", name(part)))
-    };
+    let name = |part: &str| name(line, part);
+    let matrix = |array, part| matrix(array, line, part);
     match parts {
         [Some(left), Some(right), None, None] => {
             let (left, right) = (matrix(left, "left")?, matrix(right, "right")?);

@@ -4,7 +4,9 @@
 //! FILE                        JSON lines: a header (schema diagnose.ledger/1), then a line a step, in order
 //! FILE.factors/000000.safetensors   the update of step 0: layer.N.left (d, r) and layer.N.right (f, r) in F32, or
 //!                             layer.N.weight (d, f) and layer.N.bias in the dtype of the checkpoint; d the hidden
-//!                             size, f the width of the keys, whichever way round the checkpoint stores the matrix
+//!                             size, f the width of the keys, whichever way round the checkpoint stores the matrix;
+//!                             of AlphaEdit layer.N.past_keys too, the keys (f, m) that it adds to those of earlier
+//!                             steps, or layer.N.all_past_keys in the place of them all, in F64
 //! ```
 //!
 //! Factors are in F32 because the update is made of the rounded ones: what is replayed is what was applied. A rank-one edit
@@ -25,7 +27,7 @@ pub use entry::{
     RefusedLine, RequestLine, ScheduleKind, ValueLine,
 };
 pub use error::LedgerError;
-pub use factors::{LedgerChange, LedgerUpdate};
+pub use factors::{LedgerChange, LedgerFactors, LedgerUpdate, RememberedKeys};
 
 use super::{ReadError, read_whole};
 

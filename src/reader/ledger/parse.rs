@@ -138,6 +138,8 @@ struct RawLayer {
     weight_norm: Option<f64>,
     relative_update: Option<f64>,
     residual_norm: Option<f64>,
+    #[serde(default)]
+    pseudo_inverse: bool,
     rect: Option<RectLine>,
     kept_entries: Option<u64>,
     sha256: String,
@@ -263,6 +265,7 @@ impl RawLayer {
             relative_update: number("relative_update", self.relative_update)?,
             residual_norm: self.nonfinite.optional("residual_norm", self.residual_norm)?,
             tensor: self.tensor,
+            pseudo_inverse: self.pseudo_inverse,
             rect: self.rect,
             kept_entries: self.kept_entries,
             sha256: self.sha256,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::edit::NullSpaceFacts;
 use crate::report::json::{NonFiniteFields, Tool};
 use crate::report::keys::architecture_name;
 use crate::report::ledger::{LineRecord, settings};
@@ -50,6 +51,21 @@ struct InputsRecord<'a> {
     hparams: &'a str,
     contexts: &'a str,
     second_moments: Vec<MomentRecord<'a>>,
+    /// Where the projector of each layer cuts the spectrum of C; empty without `--null-space`.
+    null_spaces: Vec<NullSpaceRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct NullSpaceRecord {
+    layer: usize,
+    /// Eigenvalues below the threshold.
+    rank: usize,
+    dimension: usize,
+    threshold: f64,
+    /// The eigenvalues on both sides of it, and the largest of all.
+    below: f64,
+    above: Option<f64>,
+    largest: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +87,8 @@ struct SummaryRecord {
     resumed: usize,
     /// Cases.
     edited: usize,
+    /// Their update is not finite, and was not made.
+    unmade: usize,
     refused: usize,
     /// Of those refused, by the guard.
     refused_by_guard: usize,
@@ -101,12 +119,14 @@ impl<'a> From<&'a Outcome> for Head<'a> {
                 hparams: &run.hparams_source,
                 contexts: &run.contexts.source,
                 second_moments: run.moments.iter().map(MomentRecord::from).collect(),
+                null_spaces: run.null_spaces.iter().map(NullSpaceRecord::from).collect(),
             },
             settings: settings(run),
             summary: SummaryRecord {
                 steps: outcome.lines.len(),
                 resumed: outcome.resumed,
                 edited: outcome.edited(),
+                unmade: outcome.unmade(),
                 refused: outcome.refused(),
                 refused_by_guard: outcome.guarded(),
                 switched_by_guard: outcome.switched(),
@@ -114,6 +134,13 @@ impl<'a> From<&'a Outcome> for Head<'a> {
             ledger: typed(&outcome.ledger),
             written: typed(&outcome.written),
         }
+    }
+}
+
+impl From<&(usize, NullSpaceFacts)> for NullSpaceRecord {
+    fn from((layer, facts): &(usize, NullSpaceFacts)) -> Self {
+        let NullSpaceFacts { threshold, rank, dimension, below, above, largest } = *facts;
+        Self { layer: *layer, rank, dimension, threshold, below, above, largest }
     }
 }
 

@@ -6,13 +6,14 @@ use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
 use crate::sequence::Outcome;
+use crate::tensor::listed;
 
 /// Refused cases that are shown at most.
 const REFUSED: usize = 5;
 
 pub(super) fn sheet(outcome: &Outcome, top: usize) -> Sheet {
     match outcome.lines.as_slice() {
-        [line] if line.requests.len() == 1 && line.refused.is_empty() => single(outcome, line),
+        [line] if outcome.edited() == 1 && line.refused.is_empty() => single(outcome, line),
         _ => several(outcome, top),
     }
 }
@@ -111,30 +112,40 @@ fn of_guard(request: &RequestLine) -> Option<(&'static str, String)> {
 fn basis(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let run = &outcome.run;
     let layers: Vec<String> = run.hparams.layers.iter().map(usize::to_string).collect();
-    let mut facts = vec![
+    let mut basis = vec![
         ("model", format!("{}, layer {}", run.model.display(), layers.join(", "))),
         ("hparams", run.hparams_source.clone()),
     ];
     let short: String = run.contexts.hash.chars().take(12).collect();
-    facts.push(("contexts", format!("{} (SHA-256 {short})", run.contexts.source)));
+    basis.push(("contexts", format!("{} (SHA-256 {short})", run.contexts.source)));
     for moment in &run.moments {
         let source = moment.facts.source.as_deref().unwrap_or("left out (C = I)");
-        facts.push(("C", format!("layer {}: {source}", moment.layer)));
+        basis.push(("C", format!("layer {}: {source}", moment.layer)));
+    }
+    for (layer, facts) in &run.null_spaces {
+        let cut = format!(
+            "layer {layer}: {} of {} directions, eigenvalues up to {}; the next is {}",
+            count(facts.rank as u64),
+            count(facts.dimension as u64),
+            shown(facts.below),
+            facts.above.map_or("none".to_owned(), shown)
+        );
+        basis.push(("null space", cut));
     }
     if let Some(ledger) = &outcome.ledger {
-        facts.push((
+        basis.push((
             "ledger",
             format!("{}: 'diagnose edit --replay' makes the edits again", ledger.display()),
         ));
     }
     match &outcome.written {
-        Some(written) => facts.push(("written", written.display().to_string())),
+        Some(written) => basis.push(("written", written.display().to_string())),
         None if outcome.ledger.is_none() && outcome.edited() > 0 => {
-            facts.push(("written", "nothing: give -o DIR or --ledger FILE to keep the edits".to_owned()));
+            basis.push(("written", "nothing: give -o DIR or --ledger FILE to keep the edits".to_owned()));
         }
         None => {}
     }
-    facts
+    basis
 }
 
 fn several(outcome: &Outcome, top: usize) -> Sheet {
@@ -192,6 +203,11 @@ fn notes(outcome: &Outcome) -> Vec<String> {
         let case = refused.case_id.as_deref().map_or_else(String::new, |case| format!(" (case {case})"));
         format!("record {}{case} was not edited: {}", refused.record, refused.reason)
     }));
+    let unmade = outcome.lines.iter().filter(|line| line.layers.is_empty()).flat_map(|line| &line.requests);
+    let unmade: Vec<&str> = unmade.map(|request| request.case_id.as_str()).collect();
+    if !unmade.is_empty() {
+        notes.push(format!("the update is not finite, and was not made: {}", listed(unmade)));
+    }
     if refused.len() > REFUSED {
         notes.push(format!("and {} more, with --format json", n(refused.len() - REFUSED)));
     }

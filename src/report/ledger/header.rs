@@ -1,9 +1,9 @@
 //! The first line of a ledger: the base that is edited, and the settings that decide what the edits are.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::edit::{Hparams, RectKind};
+use crate::edit::{HparamValue, Hparams, PruneForm, RectKind};
 use crate::keys::MeanOver;
 use crate::reader::{BaseTensor, ScheduleKind};
 use crate::report::json::Tool;
@@ -69,6 +69,7 @@ pub fn settings(run: &RunFacts) -> Value {
         "hparams": hparams(&run.hparams),
         "rect": run.rect.map(rect),
         "null_space": run.null_space,
+        "prune": run.prune.map(prune_name),
         "contexts": {
             "count": contexts.count,
             "prefixed": contexts.prefixed,
@@ -88,6 +89,14 @@ pub(in crate::report) const fn guard_name(guard: GuardMode) -> &'static str {
     match guard {
         GuardMode::Refuse => "refuse",
         GuardMode::Fix => "fix",
+    }
+}
+
+/// PRUNE's form as `--prune` names it.
+const fn prune_name(form: PruneForm) -> &'static str {
+    match form {
+        PruneForm::Intended => "intended",
+        PruneForm::AsCoded => "as-coded",
     }
 }
 
@@ -111,45 +120,14 @@ fn moment(of: &MomentOf) -> Value {
 
 /// Every hyper-parameter in rome's field names; one that is not finite is `null`.
 fn hparams(hparams: &Hparams) -> Value {
-    let Hparams {
-        layers,
-        v_num_grad_steps,
-        v_lr,
-        v_loss_layer,
-        v_weight_decay,
-        clamp_norm_factor,
-        kl_factor,
-        early_stop_loss,
-        mom2_adjustment,
-        mom2_update_weight,
-        emmet_lambda,
-        update_norm_lambda,
-        nullspace_threshold,
-        l2,
-        num_steps,
-        lr,
-        weight_decay,
-        norm_constraint,
-    } = hparams;
-    let fields: [(&str, Value); 18] = [
-        ("layers", json!(layers)),
-        ("v_num_grad_steps", json!(v_num_grad_steps)),
-        ("v_lr", json!(v_lr)),
-        ("v_loss_layer", json!(v_loss_layer)),
-        ("v_weight_decay", json!(v_weight_decay)),
-        ("clamp_norm_factor", json!(clamp_norm_factor)),
-        ("kl_factor", json!(kl_factor)),
-        ("early_stop_loss", json!(early_stop_loss)),
-        ("mom2_adjustment", json!(mom2_adjustment)),
-        ("mom2_update_weight", json!(mom2_update_weight)),
-        ("emmet_lambda", json!(emmet_lambda)),
-        ("update_norm_lambda", json!(update_norm_lambda)),
-        ("nullspace_threshold", json!(nullspace_threshold)),
-        ("L2", json!(l2)),
-        ("num_steps", json!(num_steps)),
-        ("lr", json!(lr)),
-        ("weight_decay", json!(weight_decay)),
-        ("norm_constraint", json!(norm_constraint)),
-    ];
-    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+    let value = |value| match value {
+        HparamValue::Number(number) => json!(number),
+        HparamValue::Count(count) => json!(count),
+        HparamValue::Layers(layers) => json!(layers),
+        HparamValue::Switch(on) => json!(on),
+        HparamValue::Word(word) => json!(word),
+        HparamValue::Absent => Value::Null,
+    };
+    let values = hparams.values().into_iter().map(|(name, found)| (name.to_owned(), value(found)));
+    Value::Object(values.collect())
 }

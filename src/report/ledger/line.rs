@@ -96,6 +96,7 @@ struct LayerRecord<'a> {
     weight_norm: Option<f64>,
     relative_update: Option<f64>,
     residual_norm: Option<f64>,
+    pseudo_inverse: bool,
     rect: Option<RectRecord<'a>>,
     kept_entries: Option<u64>,
     /// Of the tensor as the checkpoint would store it afterwards.
@@ -223,6 +224,7 @@ impl<'a> From<&'a LayerLine> for LayerRecord<'a> {
             weight_norm: keep("weight_norm", layer.weight_norm),
             relative_update: keep("relative_update", layer.relative_update),
             residual_norm: layer.residual_norm.and_then(|norm| keep("residual_norm", norm)),
+            pseudo_inverse: layer.pseudo_inverse,
             rect: layer.rect.as_ref().map(|RectLine { kind, share }| RectRecord { kind, share: *share }),
             kept_entries: layer.kept_entries,
             sha256: &layer.sha256,

@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 
 use super::header::HeaderRecord;
 use super::line::LineRecord;
-use crate::edit::{Change, Update};
-use crate::reader::{Ledger, LedgerLine, factors_folder, factors_name, sha256_of};
+use crate::edit::Change;
+use crate::reader::{Ledger, RememberedKeys, factors_folder, factors_name, sha256_of};
 use crate::report::Unwritable;
 use crate::report::json::write_line;
-use crate::sequence::RunFacts;
+use crate::sequence::{RunFacts, Step};
 use crate::tensor::{Dtype, Matrix, encode};
 
 /// A ledger that is open for further steps.
@@ -89,16 +89,16 @@ impl LedgerWriter {
     ///
     /// # Errors
     /// Where the system refuses; the ledger then ends with the step before.
-    pub fn append(&mut self, line: &mut LedgerLine, updates: &[Update]) -> Result<(), Unwritable> {
-        if !updates.is_empty() {
-            let place = self.folder.join(factors_name(line.index));
-            let bytes = self.factors(line, updates).map_err(Unwritable::io(&place))?;
-            line.factors_sha256 = Some(sha256_of(&bytes));
+    pub fn append(&mut self, step: &mut Step) -> Result<(), Unwritable> {
+        if !step.updates.is_empty() {
+            let place = self.folder.join(factors_name(step.line.index));
+            let bytes = self.factors(step).map_err(Unwritable::io(&place))?;
+            step.line.factors_sha256 = Some(sha256_of(&bytes));
             write_whole(&place, &bytes).map_err(Unwritable::io(&place))?;
         }
         let mut text = Vec::new();
         let whole = self.file.metadata().map_err(Unwritable::io(&self.path))?.len();
-        let written = write_line(&LineRecord::from(&*line), &mut text)
+        let written = write_line(&LineRecord::from(&step.line), &mut text)
             .and_then(|()| self.file.write_all(&text))
             .and_then(|()| self.file.sync_data());
         written.map_err(|cause| {
@@ -109,32 +109,38 @@ impl LedgerWriter {
     }
 
     /// The safetensors file of a step.
-    fn factors(&self, line: &LedgerLine, updates: &[Update]) -> io::Result<Vec<u8>> {
+    fn factors(&self, step: &Step) -> io::Result<Vec<u8>> {
         let (mut entries, mut data) = (Map::new(), Vec::new());
-        for (update, layer) in updates.iter().zip(&line.layers) {
-            let mut put = |part: &str, dtype: Dtype, shape: &[usize], bytes: Option<Vec<u8>>| {
-                let bytes = bytes.ok_or_else(|| io::Error::other(format!("{dtype} is not written")))?;
-                let offsets = [data.len(), data.len() + bytes.len()];
-                let entry = json!({"dtype": dtype.name(), "shape": shape, "data_offsets": offsets});
-                entries.insert(format!("layer.{}.{part}", update.layer), entry);
-                data.extend(bytes);
-                Ok::<_, io::Error>(())
-            };
+        let mut put = |layer: usize, part: &str, dtype: Dtype, shape: &[usize], bytes: Option<Vec<u8>>| {
+            let bytes = bytes.ok_or_else(|| io::Error::other(format!("{dtype} is not written")))?;
+            let offsets = [data.len(), data.len() + bytes.len()];
+            let entry = json!({"dtype": dtype.name(), "shape": shape, "data_offsets": offsets});
+            entries.insert(format!("layer.{layer}.{part}"), entry);
+            data.extend(bytes);
+            Ok::<_, io::Error>(())
+        };
+        for (update, line) in step.updates.iter().zip(&step.line.layers) {
+            let layer = update.layer;
             match &update.change {
                 Change::Factors { left, right, .. } => {
-                    put("left", Dtype::F32, left.shape(), encode(Dtype::F32, single(left)))?;
-                    put("right", Dtype::F32, right.shape(), encode(Dtype::F32, single(right)))?;
+                    put(layer, "left", Dtype::F32, left.shape(), encode(Dtype::F32, single(left)))?;
+                    put(layer, "right", Dtype::F32, right.shape(), encode(Dtype::F32, single(right)))?;
                 }
                 Change::Whole { weight, bias } => {
                     let dtype = |name: &str| self.dtypes.get(name).copied().unwrap_or(Dtype::F32);
-                    let stored = dtype(&layer.tensor);
-                    put("weight", stored, weight.shape(), encode(stored, weight.iter().copied()))?;
+                    let stored = dtype(&line.tensor);
+                    put(layer, "weight", stored, weight.shape(), encode(stored, weight.iter().copied()))?;
                     if let Some(bias) = bias {
-                        let stored = layer.bias.as_ref().map_or(Dtype::F32, |(name, _)| dtype(name));
-                        put("bias", stored, &[bias.len()], encode(stored, bias.iter().copied()))?;
+                        let stored = line.bias.as_ref().map_or(Dtype::F32, |(name, _)| dtype(name));
+                        put(layer, "bias", stored, &[bias.len()], encode(stored, bias.iter().copied()))?;
                     }
                 }
             }
+        }
+        for RememberedKeys { layer, keys, all } in &step.remembered {
+            let part = if *all { "all_past_keys" } else { "past_keys" };
+            let bytes = keys.iter().flat_map(|x| x.to_le_bytes()).collect();
+            put(*layer, part, Dtype::F64, keys.shape(), Some(bytes))?;
         }
         Ok(safetensors(entries, &data))
     }
