@@ -19,7 +19,7 @@
 //!
 //! Rooms, lower layers first: [`tensor`] (dtypes, shapes, names), [`linalg`] (the arithmetic, in f64),
 //! [`gpu`] (what CUDA offers here), [`reader`] (files), [`compute`] (where an operation runs), [`model`]
-//! (which tensor is which), [`deltas`] (the comparison), [`edit`] (the editing methods), [`report`] (formats), [`cli`] (the command).
+//! (which tensor is which), [`deltas`] (the comparison), [`trace`] (causal tracing), [`edit`] (the editing methods), [`report`] (formats), [`cli`] (the command).
 //! `ARCHITECTURE.md` tells what each may use and what is absent from it.
 
 pub mod cli;
@@ -35,3 +35,4 @@ pub mod reader;
 pub mod report;
 pub mod stats;
 pub mod tensor;
+pub mod trace;

@@ -1,6 +1,7 @@
 //! Arguments as they were typed: checked one by one, with nothing opened and nothing decided.
 
 mod keys;
+mod trace;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
+pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
@@ -111,6 +113,7 @@ pub(super) enum Command {
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),
+    Trace(TraceArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

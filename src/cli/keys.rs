@@ -61,7 +61,7 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     Ok(output::judged(&failed_checks(args.fail_on, &diagnosis), settings.quiet))
 }
 
-fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
+pub(super) fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
     PlotFormat::of_path(path).ok_or_else(|| {
         Failure::new("usage", format!("a plot is written as .svg or .png, not as {}", path.display()))
     })
@@ -109,7 +109,7 @@ fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnos
 }
 
 /// The cases of a file or of stdin, or one that was typed.
-fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
+pub(super) fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
     if typed.trim_start().starts_with(['{', '[']) {
         let hint =
             "a case is {\"prompt\": \"{} is in\", \"subject\": \"Paris\"}, with {} where the subject stands";

@@ -20,6 +20,7 @@ mod screen;
 mod second_moment;
 mod sheet;
 mod text;
+mod trace;
 mod verdict;
 
 pub use deltas::{DeltasReport, Page, level_name};
@@ -36,3 +37,4 @@ pub use plot::{KeysPlot, PlotFormat};
 pub use screen::ScreenReport;
 pub use second_moment::write_second_moments;
 pub use text::width;
+pub use trace::{TracePlot, TraceReport};

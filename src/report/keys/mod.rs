@@ -6,5 +6,6 @@ mod sheet;
 mod words;
 mod write;
 
+pub(super) use words::architecture;
 pub use words::risk_name;
 pub use write::KeysReport;

@@ -13,7 +13,7 @@ pub const fn risk_name(level: Level) -> &'static str {
 }
 
 /// An architecture as `config.json` names it.
-pub(super) const fn architecture(architecture: Architecture) -> &'static str {
+pub(in crate::report) const fn architecture(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Gpt2 => "gpt2",
         Architecture::GptJ => "gptj",
