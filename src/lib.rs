@@ -19,8 +19,8 @@
 //!
 //! Rooms, lower layers first: [`tensor`] (dtypes, shapes, names), [`linalg`] (the arithmetic, in f64),
 //! [`gpu`] (what CUDA offers here), [`reader`] (files), [`compute`] (where an operation runs), [`model`]
-//! (which tensor is which), [`deltas`] (the comparison), [`edit`] (the editing methods), [`sequence`] (many edits
-//! in order), [`report`] (formats), [`cli`] (the command).
+//! (which tensor is which), [`deltas`] (the comparison), [`trace`] (causal tracing), [`edit`] (the editing
+//! methods), [`sequence`] (many edits in order), [`report`] (formats), [`cli`] (the command).
 //! `ARCHITECTURE.md` tells what each may use and what is absent from it.
 
 pub mod cli;
@@ -37,3 +37,4 @@ pub mod report;
 pub mod sequence;
 pub mod stats;
 pub mod tensor;
+pub mod trace;

@@ -37,5 +37,6 @@ mod runner; // runs the program
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
 mod tokenizers; // tokens and subject positions of six kinds of tokenizer
+mod trace; // causal traces against transformers in f64, and the command from outside
 mod world; // the committed world is what its maker wrote and what its README says
 mod world_models; // the library on the two models of the world, against their maker and their control

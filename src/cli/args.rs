@@ -2,6 +2,7 @@
 
 mod edit;
 mod keys;
+mod trace;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
+pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
 use crate::report::Format;
@@ -116,6 +118,7 @@ pub(super) enum Command {
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),
+    Trace(TraceArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

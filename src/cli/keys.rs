@@ -59,7 +59,7 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     Ok(output::judged(&failed_checks(args.fail_on, &diagnosis), settings.quiet))
 }
 
-fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
+pub(super) fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
     PlotFormat::of_path(path).ok_or_else(|| {
         Failure::new("usage", format!("a plot is written as .svg or .png, not as {}", path.display()))
     })

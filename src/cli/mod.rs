@@ -34,6 +34,7 @@ mod run;
 mod screen;
 mod settings;
 mod texts;
+mod trace;
 
 pub use failure::{Failure, Teller};
 pub use run::{Invocation, parse, run};

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use super::args::{Cli, Command};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{completions, deltas, doctor, edit, exit, first_token, keys, moments, output, perplexity};
+use super::{completions, deltas, doctor, edit, exit, first_token, keys, moments, output, perplexity, trace};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),
+        Command::Trace(args) => trace::run(&args, &settings),
         Command::Doctor => doctor::run(&settings),
         Command::Completions { shell } => completions::completions(shell, &settings),
         Command::Man { dir } => completions::man(dir.as_deref(), &settings),

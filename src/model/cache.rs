@@ -11,7 +11,7 @@ use super::ops::{Heads, Past, Real, read};
 pub(super) struct Cache {
     /// Keys and values of each row, layer by layer.
     pub(super) layers: Vec<Past>,
-    /// Tokens of each row.
+    /// Tokens of each row; where its keys and values are of more, the row sees the first of them.
     pub(super) tokens: Vec<usize>,
 }
 
@@ -30,6 +30,18 @@ impl Cache {
             layers: self.layers.iter().map(chosen).collect(),
             tokens: rows.iter().filter_map(|row| self.tokens.get(*row).copied()).collect(),
         }
+    }
+
+    /// The same, each row with so many of its tokens behind it. To be read from: a row cannot be extended from its middle.
+    pub(super) fn branch_behind(&self, rows: &[usize], tokens: Vec<usize>) -> Self {
+        Self { tokens, ..self.branch(rows) }
+    }
+
+    /// Keys and values of a layer that each row sees.
+    pub(super) fn seen(&self, layer: usize, heads: Heads) -> Past {
+        let Some(past) = self.layers.get(layer) else { return Past::new() };
+        let rows = past.iter().zip(&self.tokens);
+        rows.map(|(past, tokens)| first(past, tokens * heads.keys_and_values())).collect()
     }
 
     /// Adds the keys and values of a layer's further tokens, whose rows begin at `starts` in the packed tensor.
@@ -63,5 +75,18 @@ impl Cache {
                 T::append(Arc::make_mut(past), behind.copied());
             }
         })
+    }
+}
+
+/// The first `length` numbers; the same storage where it has no more.
+fn first(past: &Arc<CpuStorage>, length: usize) -> Arc<CpuStorage> {
+    match &**past {
+        CpuStorage::F32(all) if all.len() > length => {
+            Arc::new(CpuStorage::F32(all.iter().take(length).copied().collect()))
+        }
+        CpuStorage::F64(all) if all.len() > length => {
+            Arc::new(CpuStorage::F64(all.iter().take(length).copied().collect()))
+        }
+        _ => past.clone(),
     }
 }

@@ -5,6 +5,16 @@ use candle_core::{Device, Tensor};
 use super::pass::{Run, place};
 use super::{ModelError, Patch, Tap};
 
+impl Patch {
+    /// Whether it changes what a site of that block gives out.
+    pub(super) fn is_in(&self, layer: usize) -> bool {
+        match self {
+            Self::Add { tap, .. } | Self::Restore { tap, .. } => tap.layer == layer,
+            Self::Embedding { .. } | Self::PositionEmbedding { .. } => false,
+        }
+    }
+}
+
 impl Run<'_> {
     /// What one patch makes of `x` at that site.
     pub(super) fn change(&self, patch: &Patch, here: Tap, x: Tensor) -> Result<Tensor, ModelError> {

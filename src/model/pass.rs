@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             }
             _ => packed,
         };
-        let past = self.cache.as_ref().and_then(|cache| cache.layers.get(layer).cloned()).unwrap_or_default();
+        let past = self.cache.as_ref().map(|cache| cache.seen(layer, *heads)).unwrap_or_default();
         let (bias, starts) = (self.bias.clone(), self.starts.clone());
         let (heads, scale, causal, window) = (*heads, *scale, config.causal, *window);
         let attention = Attention { heads, scale, causal, window, bias, starts, past };
@@ -208,7 +208,8 @@ impl<'a> Run<'a> {
         each: [&Tensor; N],
     ) -> Result<[Tensor; N], ModelError> {
         let is_last = self.pass.taps.iter().all(|tap| tap.layer <= layer);
-        let is_free = self.pass.through == Through::Read && self.pass.patches.is_empty();
+        let is_free =
+            self.pass.through == Through::Read && !self.pass.patches.iter().any(|patch| patch.is_in(layer));
         let mut chosen = each.map(Clone::clone);
         if is_last
             && is_free

@@ -140,8 +140,14 @@ impl Stack {
         Ok(activate(logits, projection.bias.as_ref(), Activation::Identity)?)
     }
 
+    /// The embeddings of some tokens by themselves, without positions, `(tokens, d)`.
+    pub(super) fn token_embeddings(&self, tokens: &[u32]) -> Result<Tensor, ModelError> {
+        let embedding = once(&self.embedding, || self.load_embedding())?;
+        Ok(embedding.tokens.index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
+    }
+
     /// The sum of the embeddings of the tokens of all rows, `(tokens, d)`.
-    fn embed(&self, run: &mut Run<'_>) -> Result<Tensor, ModelError> {
+    pub(super) fn embed(&self, run: &mut Run<'_>) -> Result<Tensor, ModelError> {
         let embedding = once(&self.embedding, || self.load_embedding())?;
         let mut x = embedding.tokens.index_select(&Tensor::new(run.tokens(), &Device::Cpu)?, 0)?;
         if let Some(positions) = &embedding.positions {

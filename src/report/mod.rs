@@ -24,6 +24,7 @@ mod screen;
 mod second_moment;
 mod sheet;
 mod text;
+mod trace;
 mod unwritable;
 mod verdict;
 
@@ -45,4 +46,5 @@ pub use replay::ReplayReport;
 pub use screen::ScreenReport;
 pub use second_moment::write_second_moments;
 pub use text::width;
+pub use trace::{TracePlot, TraceReport};
 pub use unwritable::Unwritable;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Once;
 
+use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
@@ -62,19 +63,46 @@ impl KeysPlot<'_> {
     /// # Errors
     /// Where the picture cannot be drawn or `out` does not take it.
     pub fn write(&self, format: PlotFormat, out: &mut dyn Write) -> io::Result<()> {
-        register();
-        match format {
-            PlotFormat::Svg => {
-                let mut picture = String::new();
-                draw(self, &SVGBackend::with_string(&mut picture, SIZE).into_drawing_area())?;
-                out.write_all(picture.as_bytes())
-            }
-            PlotFormat::Png => {
-                // The encoder writes to a file with this extension only.
-                let file = tempfile::Builder::new().suffix(".png").tempfile()?;
-                draw(self, &BitMapBackend::new(file.path(), SIZE).into_drawing_area())?;
-                out.write_all(&std::fs::read(file.path())?)
-            }
+        write_picture(self, format, out)
+    }
+}
+
+impl Picture for KeysPlot<'_> {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> DrawingResult<B> {
+        chart(self, area)
+    }
+}
+
+/// What can be drawn in every format.
+pub(super) trait Picture {
+    /// Its extent in pixels.
+    fn size(&self) -> (u32, u32);
+    /// Draws all of it.
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> DrawingResult<B>;
+}
+
+/// Draws a picture into `out`.
+pub(super) fn write_picture(
+    picture: &impl Picture,
+    format: PlotFormat,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    register();
+    match format {
+        PlotFormat::Svg => {
+            let mut text = String::new();
+            draw(picture, &SVGBackend::with_string(&mut text, picture.size()).into_drawing_area())?;
+            out.write_all(text.as_bytes())
+        }
+        PlotFormat::Png => {
+            // The encoder writes to a file with this extension only.
+            let file = tempfile::Builder::new().suffix(".png").tempfile()?;
+            draw(picture, &BitMapBackend::new(file.path(), picture.size()).into_drawing_area())?;
+            out.write_all(&std::fs::read(file.path())?)
         }
     }
 }
@@ -88,19 +116,14 @@ fn register() {
     });
 }
 
-fn draw<B: DrawingBackend>(
-    plot: &KeysPlot<'_>,
-    area: &DrawingArea<B, plotters::coord::Shift>,
-) -> io::Result<()> {
-    chart(plot, area).map_err(|error| io::Error::other(format!("cannot draw the picture: {error}")))
+fn draw<B: DrawingBackend>(picture: &impl Picture, area: &DrawingArea<B, Shift>) -> io::Result<()> {
+    picture.draw(area).map_err(|error| io::Error::other(format!("cannot draw the picture: {error}")))
 }
 
-type DrawingResult<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+/// What drawing gives.
+pub(super) type DrawingResult<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-fn chart<B: DrawingBackend>(
-    plot: &KeysPlot<'_>,
-    area: &DrawingArea<B, plotters::coord::Shift>,
-) -> DrawingResult<B> {
+fn chart<B: DrawingBackend>(plot: &KeysPlot<'_>, area: &DrawingArea<B, Shift>) -> DrawingResult<B> {
     let (x, y) = ranges(&plot.projection.points);
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
