@@ -1,8 +1,11 @@
 //! Facts, models, places and flags that no edit can be made with: what is said of each, and that nothing is written.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
+use collapse_diagnostics::reader::{Checkpoint, IoMode, Limits};
+use collapse_diagnostics::tensor::Source as _;
 use serde_json::{Value, json};
 
 use crate::edit_runs::{Desk, json_of, world};
@@ -17,6 +20,10 @@ fn refusal(desk: &Desk, args: &[&str]) -> (String, String) {
     let error: Value = serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{}", ran.stderr));
     let text = |field: &str| error["error"][field].as_str().unwrap_or_default().to_owned();
     (text("kind"), format!("{}; {}", text("message"), text("hint")))
+}
+
+fn open_checkpoint(folder: &Path) -> Checkpoint {
+    Checkpoint::open(folder, &Limits::default(), IoMode::Auto).unwrap()
 }
 
 fn case(fields: &Value) -> Value {
@@ -79,14 +86,27 @@ fn in_a_file_the_others_are_edited_and_each_that_is_not_is_a_row() {
 }
 
 #[test]
+fn an_update_that_is_not_finite_is_told_of_and_not_made() {
+    let desk = Desk::new();
+    desk.cases([30]);
+    desk.copy_of_the_model("broken");
+    let model = open_checkpoint(&desk.at("broken"));
+    let norm = &model.entries()["transformer.ln_f.weight"];
+    let place = usize::try_from(norm.offset).unwrap();
+    let mut bytes = fs::read(desk.at("broken/model.safetensors")).unwrap();
+    bytes[place..place + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(desk.at("broken/model.safetensors"), bytes).unwrap();
+    let (kind, message) = refusal(&desk, &["--model", "broken"]);
+    let wanted = "cannot edit any of 1 cases; the update is not finite, and was not made";
+    assert_eq!((kind.as_str(), message.as_str()), ("nothing-edited", wanted));
+}
+
+#[test]
 fn flags_that_make_no_sense_together_are_refused_before_the_model_is_opened() {
     let desk = Desk::new();
     desk.cases([30, 31]);
     for (args, wanted) in [
-        (
-            &["--model", "none"][..],
-            "2 edits from the original model each are no one checkpoint; add --sequential",
-        ),
+        (&[][..], "2 edits from the original model each are no one checkpoint; add --sequential"),
         (&["--batch", "2"], "rome edits one case at a time"),
         (&["--sequential", "--method", "frome"], "frome"),
         (&["--sequential", "--rect", "0"], "not a share above 0 and at most 1"),

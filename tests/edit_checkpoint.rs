@@ -164,6 +164,14 @@ fn a_destination_that_holds_something_or_cannot_be_made_is_refused_before_the_wo
         assert!(message.starts_with(why) && error["error"]["kind"] == "output", "{message}");
     }
     assert_eq!(fs::read(desk.at("full/a")).unwrap(), b"mine");
+    desk.copy_of_the_model("mine");
+    let ran = desk.edit(&["--model", "mine", "-o", "mine/edited"]);
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("it is inside the folder of the original"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(names(&desk.at("mine")).len(), 4);
     fs::create_dir(desk.at("empty")).unwrap();
     desk.done(&["-o", "empty"]);
     assert!(desk.at("empty/model.safetensors").exists());

@@ -1,17 +1,19 @@
 //! Ledgers: made again bit for bit, held against checkpoints, and refused where they are not what was written.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use collapse_diagnostics::edit::{Change, Hparams, KeyChoice, Method, RectKind, Update};
 use collapse_diagnostics::keys::{ContextFacts, MeanOver};
 use collapse_diagnostics::model::{Architecture, Model};
 use collapse_diagnostics::reader::{
-    IoMode, LayerLine, Ledger, LedgerError, LedgerLine, Limits, LineKind, PassLine, ReadError, RequestLine,
-    ScheduleKind, ValueLine, sha256_of,
+    Checkpoint, IoMode, LayerLine, Ledger, LedgerError, LedgerLine, Limits, LineKind, PassLine, ReadError,
+    RequestLine, ScheduleKind, ValueLine, sha256_of,
 };
 use collapse_diagnostics::report::LedgerWriter;
 use collapse_diagnostics::sequence::{Extent, RunFacts, Step, base_tensors, replay};
+use collapse_diagnostics::tensor::{Dtype, Source as _, encode};
 use ndarray::Array2;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore as _, SeedableRng as _};
@@ -65,6 +67,23 @@ fn line(index: usize, layers: Vec<LayerLine>) -> LedgerLine {
     }
 }
 
+fn layer(layer: usize, tensor: &str) -> LayerLine {
+    LayerLine {
+        layer,
+        tensor: tensor.to_owned(),
+        update_norm: 1.0,
+        stored_update_norm: 1.0,
+        weight_norm: 2.0,
+        relative_update: 0.5,
+        residual_norm: None,
+        pseudo_inverse: false,
+        rect: None,
+        kept_entries: None,
+        sha256: String::new(),
+        bias: None,
+    }
+}
+
 fn step(line: LedgerLine, updates: Vec<Update>) -> Step {
     Step { line, updates, remembered: Vec::new() }
 }
@@ -74,20 +93,9 @@ fn apply(model: &mut Model, update: Update, index: usize, ledger: &mut LedgerWri
     let (facts, _) = update.apply(model).unwrap();
     let biased = matches!(update.change, Change::Whole { bias: Some(_), .. });
     let bias = if biased { model.stored_bias(update.layer).unwrap() } else { None };
-    let layer = LayerLine {
-        layer: facts.layer,
-        tensor: facts.tensor,
-        update_norm: facts.update_norm,
-        stored_update_norm: facts.stored_update_norm,
-        weight_norm: facts.weight_norm,
-        relative_update: facts.update_norm / facts.weight_norm,
-        residual_norm: None,
-        pseudo_inverse: false,
-        rect: None,
-        kept_entries: facts.kept_entries,
-        sha256: sha256_of(&model.stored_weight(update.layer).unwrap().bytes),
-        bias: bias.map(|bias| (bias.name, sha256_of(&bias.bytes))),
-    };
+    let sha256 = sha256_of(&model.stored_weight(update.layer).unwrap().bytes);
+    let bias = bias.map(|bias| (bias.name, sha256_of(&bias.bytes)));
+    let layer = LayerLine { sha256, bias, ..layer(update.layer, &facts.tensor) };
     ledger.append(&mut step(line(index, vec![layer]), vec![update])).unwrap();
 }
 
@@ -96,16 +104,43 @@ fn numbers(random: &mut Xoshiro256PlusPlus, shape: (usize, usize)) -> Array2<f64
     Array2::from_shape_simple_fn(shape, || (random.next_u64() >> 11) as f64 / 2_f64.powi(52) - 1.0)
 }
 
+/// A model with every float rounded to another dtype.
+fn stored_as(dtype: Dtype, from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::copy(from.join("config.json"), to.join("config.json")).unwrap();
+    let model = Checkpoint::open(from, &Limits::default(), IoMode::Auto).unwrap();
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for entry in model.entries().values() {
+        let (mut scratch, begin) = (Vec::new(), data.len());
+        let bytes = model.read(entry, 0, usize::try_from(entry.bytes).unwrap(), &mut scratch).unwrap();
+        assert_eq!(entry.dtype, Dtype::F32, "{}", entry.name);
+        let numbers = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        data.extend(encode(dtype, numbers).unwrap());
+        let value =
+            json!({"dtype": dtype.name(), "shape": entry.shape.0, "data_offsets": [begin, data.len()]});
+        header.insert(entry.name.clone(), value);
+    }
+    let header = Value::Object(header).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(to.join("model.safetensors"), [&length[..], header.as_bytes(), &data].concat()).unwrap();
+}
+
 #[test]
 fn on_every_architecture_and_in_every_dtype_a_replay_gives_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/architectures");
-    let mut dtypes = std::collections::BTreeSet::new();
-    for path in fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    let mut paths: Vec<PathBuf> = fs::read_dir(&all).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_dir());
+    for (name, dtype) in [("gpt2", Dtype::BF16), ("llama-tied", Dtype::BF16), ("gpt2", Dtype::F16)] {
+        paths.push(folder.path().join(format!("{name}-{dtype}")));
+        stored_as(dtype, &all.join(name), paths.last().unwrap());
+    }
+    let mut dtypes = BTreeSet::new();
+    for path in paths {
         let mut model = open(&path);
         dtypes.insert(model.down_projection_entries(1).unwrap().0.dtype.name());
-        let place = folder.path().join(path.file_name().unwrap());
+        let place = folder.path().join(format!("{}.jsonl", path.file_name().unwrap().display()));
         let mut ledger = LedgerWriter::begin(&place, &facts(&model, &[0, 1])).unwrap();
         let (weight, bias) = model.down_projection_weight(1).unwrap();
         let (d, f) = weight.dim();
@@ -134,7 +169,7 @@ fn on_every_architecture_and_in_every_dtype_a_replay_gives_the_same_bits() {
         assert_eq!(stored, changed.tensors(&model).unwrap(), "{}", path.display());
         assert!(stored.len() >= 2);
     }
-    println!("dtypes: {dtypes:?}");
+    assert_eq!(dtypes, BTreeSet::from(["BF16", "F16", "F32"]));
 }
 
 #[test]
@@ -184,6 +219,19 @@ fn what_is_written_of_a_step_is_read_again_whatever_its_numbers_are() {
 }
 
 #[test]
+fn an_edit_of_gpt2_xl_takes_32_kilobytes_of_factors() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = open(&world("model"));
+    let place = folder.path().join("a.jsonl");
+    let mut ledger = LedgerWriter::begin(&place, &facts(&model, &[0])).unwrap();
+    let (left, right) = (Array2::ones((1600, 1)), Array2::ones((6400, 1)));
+    let update = Update { layer: 17, change: Change::Factors { left, right, kept: None } };
+    ledger.append(&mut step(line(0, vec![layer(17, "w")]), vec![update])).unwrap();
+    let bytes = fs::metadata(folder.path().join("a.jsonl.factors/000000.safetensors")).unwrap().len();
+    assert!((32_000..32_300).contains(&bytes), "{bytes}: 21,919 of them are {} bytes", 21_919 * bytes);
+}
+
+#[test]
 fn a_ledger_that_another_run_has_open_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let model = open(&world("model"));
@@ -228,6 +276,8 @@ fn a_sequence_is_rebuilt_at_any_of_its_steps_and_a_checkpoint_knows_its_step() {
         desk.against(&world("model"), "again", "a.jsonl"),
         (Some(0), "it is what all 3 steps give".to_owned())
     );
+    let ran = desk.edit(&["--replay", "a.jsonl", "-o", "second", "--only-step", "1"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("step 1 was never made alone"), "{}", ran.stderr);
     // The first edit of the sequence is the edit alone.
     desk.cases([24]);
     desk.done(&["-o", "one"]);
@@ -276,7 +326,7 @@ fn a_checkpoint_that_differs_from_its_ledger_in_any_tensor_fails_the_check() {
     let weights = desk.at("edited/model.safetensors");
     let sound = fs::read(&weights).unwrap();
     let model = open(&desk.at("edited"));
-    let entries = collapse_diagnostics::tensor::Source::entries(model.checkpoint());
+    let entries = model.checkpoint().entries();
     for (name, found) in [
         ("transformer.h.0.mlp.c_proj.weight", "it is what none of 1 step gives"),
         ("transformer.h.0.mlp.c_proj.bias", "it is what none of 1 step gives"),

@@ -34,7 +34,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_bytes_of_one_that_was_not() {
     desk.done(&["--sequential", "--ledger", "alone.jsonl", "-o", "alone"]);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
     let mut killed = 0;
-    for round in 0..3 {
+    for round in 0..2 {
         let (ledger, folder) = (format!("{round}.jsonl"), format!("{round}"));
         let args = ["--sequential", "--ledger", &ledger, "--resume", "-o", &folder];
         killed += killed_until_done(&desk, &args, &mut random);
@@ -47,7 +47,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_bytes_of_one_that_was_not() {
             assert_eq!(fingerprints(&desk.at(&part)), fingerprints(&desk.at(&alone)), "{part}");
         }
     }
-    assert!(killed >= 3, "only {killed} runs were killed: the test shows nothing");
+    assert!(killed >= 2, "only {killed} runs were killed: the test shows nothing");
 }
 
 #[test]

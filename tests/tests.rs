@@ -16,6 +16,7 @@ mod edit_bad_input; // facts, models, places and flags that no edit can be made 
 mod edit_checkpoint; // edited checkpoints: rewritten, linked, copied, or not there at all
 mod edit_guard; // the guard, and what reports say of edits
 mod edit_ledger; // ledgers: replayed, held against checkpoints, and broken in every way
+mod edit_methods; // every method and modifier by the command, replayed and taken up
 mod edit_resume; // runs that are killed and taken up again
 mod edit_runs; // edits of the world model, for the tests of edits
 mod edits; // MEMIT, EMMET, AlphaEdit, fine-tuning, RECT and PRUNE, against NumPy and transformers

@@ -180,6 +180,7 @@ impl From<SequenceError> for Failure {
                 "the ledger or its factors were changed, or another version of diagnose wrote them",
             ),
             SequenceError::NoStep { .. } => ("usage", "steps are counted from 0; --upto takes how many"),
+            SequenceError::NotAlone { .. } => ("usage", "--upto N makes the first N steps"),
             SequenceError::NotOne { .. } => {
                 ("usage", "name one with --only-step N; edits add up where they are made with --sequential")
             }

@@ -26,11 +26,12 @@ const LINKED: u64 = 16 << 20;
 /// Bytes copied at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Refuses a destination that exists and is not an empty folder, and one that cannot be made; nothing is left there.
+/// Refuses a destination that exists and is not an empty folder, one inside the original, and one that cannot be made; nothing is left
+/// there.
 ///
 /// # Errors
-/// [`Unwritable`].
-pub fn check_destination(destination: &Path) -> Result<(), Unwritable> {
+/// [`Unwritable`]; where the original is no folder of a model.
+pub fn check_destination(destination: &Path, original: &Path) -> Result<(), Unwritable> {
     let taken = |found| Err(Unwritable::Taken { path: destination.to_owned(), found });
     match fs::read_dir(destination).map(|mut entries| entries.next().is_some()) {
         Ok(true) => return taken("the directory is not empty"),
@@ -38,6 +39,11 @@ pub fn check_destination(destination: &Path) -> Result<(), Unwritable> {
             return taken("something that is no directory is there");
         }
         Ok(false) | Err(_) => {}
+    }
+    let folder = model_folder(original)?;
+    let inside = |parent: PathBuf| fs::canonicalize(&folder).is_ok_and(|folder| parent.starts_with(folder));
+    if fs::canonicalize(parent_of(destination)).is_ok_and(inside) {
+        return taken("it is inside the folder of the original");
     }
     beside(destination).map(drop)
 }
@@ -51,7 +57,7 @@ pub fn write_checkpoint(
     replaced: &[StoredTensor],
     destination: &Path,
 ) -> Result<(), Unwritable> {
-    check_destination(destination)?;
+    check_destination(destination, original.path())?;
     let folder = model_folder(original.path())?;
     let temporary = beside(destination)?;
     // Below the temporary folder, which is private, one with the rights that a folder has by default.
@@ -63,18 +69,19 @@ pub fn write_checkpoint(
     original.verify_unchanged()?;
     sync_folder(&made).map_err(Unwritable::io(destination))?;
     let target = fs::canonicalize(destination).unwrap_or_else(|_| destination.to_owned());
-    fs::rename(&made, target).map_err(failed)
+    fs::rename(&made, &target).and_then(|()| sync_folder(parent_of(&target))).map_err(failed)
 }
 
 /// A private folder beside the destination, removed when it is dropped.
 fn beside(destination: &Path) -> Result<TempDir, Unwritable> {
     let target = fs::canonicalize(destination).unwrap_or_else(|_| destination.to_owned());
-    let parent = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let made = tempfile::Builder::new().prefix(".diagnose-").tempdir_in(parent);
+    let made = tempfile::Builder::new().prefix(".diagnose-").tempdir_in(parent_of(&target));
     made.map_err(Unwritable::io(destination))
+}
+
+/// The folder that something stands in.
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file that is written anew: what it was, and the bytes that take the place of others, by their offset.

@@ -37,6 +37,9 @@ pub enum SequenceError {
     /// One checkpoint of edits that were each made from the original.
     #[error("{edits} edits were made, each from the original model: no one checkpoint holds them")]
     NotOne { edits: usize },
+    /// One step alone of edits that add up.
+    #[error("the edits of the ledger add up: step {asked} was never made alone")]
+    NotAlone { asked: usize },
     /// A word of a ledger that means nothing here.
     #[error("step {index} was masked by `{kind}`, which is no form of RECT")]
     UnknownMask { index: usize, kind: String },

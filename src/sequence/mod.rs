@@ -6,6 +6,7 @@
 //! ```text
 //! single or sequential, how many cases an edit             plan
 //! step after step, cases refused on the way                run
+//! cases that cannot be edited                               refusal
 //! the diagnosis of keys before an edit                     guard
 //! what an edit leaves in a ledger                          line
 //! the tensors that a run may change, hashed                base
@@ -22,6 +23,7 @@ mod line;
 mod memory;
 mod outcome;
 mod plan;
+mod refusal;
 mod replay;
 mod run;
 

@@ -84,7 +84,11 @@ fn lines(ledger: &Ledger, extent: Extent) -> Result<&[LedgerLine], SequenceError
     let edits = lines.iter().filter(|line| !line.layers.is_empty()).count();
     match ledger.header.schedule {
         ScheduleKind::Single if edits > 1 => Err(SequenceError::NotOne { edits }),
-        _ => Ok(lines),
+        ScheduleKind::Sequential => match extent {
+            Extent::Only(asked) if asked > 0 => Err(SequenceError::NotAlone { asked }),
+            _ => Ok(lines),
+        },
+        ScheduleKind::Single => Ok(lines),
     }
 }
 

@@ -6,10 +6,11 @@ use ndarray::Array2;
 
 use super::guard::Judged;
 use super::memory::{added, columns, remember};
+use super::refusal::{concerns_a_case, reason, refusal};
 use super::replay::apply;
 use super::{Changed, Plan, SequenceError, line};
 use crate::edit::{Before, Edit, EditError, History, Method, Request, Setup, Update, edit, prune};
-use crate::model::{Model, ModelError};
+use crate::model::Model;
 use crate::reader::{
     BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine, RememberedKeys,
     ScheduleKind,
@@ -263,32 +264,5 @@ impl<'a> Sequence<'a> {
             refused.sort_by_key(|row| row.record);
         }
         Ok(None)
-    }
-}
-
-fn refusal(record: usize, case_id: Option<&String>, kind: &str, reason: String) -> RefusedLine {
-    RefusedLine { record, case_id: case_id.cloned(), kind: kind.to_owned(), reason }
-}
-
-/// What is wrong, without the name of the case, which has a place of its own.
-fn reason(error: &EditError) -> String {
-    match error {
-        EditError::Request { reason, .. } => reason.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Whether an error is that of some cases, so that others can be edited all the same.
-///
-/// A sequence can leave a model whose keys are no longer finite; such a key is refused by the solver.
-fn concerns_a_case(error: &EditError) -> bool {
-    match error {
-        EditError::Request { .. } | EditError::Solve(_) => true,
-        EditError::Model(error) => matches!(
-            error,
-            ModelError::EmptyRow { .. } | ModelError::TooLong { .. } | ModelError::UnknownToken { .. }
-        ),
-        EditError::Adjustment(error) => matches!(error, crate::keys::AdjustmentError::Engine(_)),
-        _ => false,
     }
 }

@@ -273,3 +273,37 @@ impl RawLayer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn no_damage_to_a_sound_ledger_makes_it_panic(at in 0_usize..400, byte in any::<u8>()) {
+            let mut text = concat!(
+                r#"{"schema":"diagnose.ledger/1","tool":{"name":"diagnose","version":"0"},"base":{"path":"m","tensors":[]},"#,
+                r#""schedule":"single","settings":{}}"#,
+                "\n",
+                r#"{"kind":"edit","index":0,"method":"rome","requests":[],"refused":[],"layers":[{"layer":0,"tensor":"w","#,
+                r#""update_norm":1,"stored_update_norm":1,"weight_norm":null,"relative_update":1,"sha256":"","#,
+                r#""nonfinite":{"weight_norm":"inf"}}]}"#,
+                "\n",
+            )
+            .as_bytes()
+            .to_vec();
+            prop_assert!(parse(&text).is_ok());
+            if let Some(place) = text.get_mut(at) {
+                *place = byte;
+            }
+            let _ = parse(&text);
+        }
+    }
+}
