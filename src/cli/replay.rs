@@ -29,7 +29,12 @@ pub(super) fn run(path: &Path, args: &EditArgs, settings: &Settings) -> Result<u
         (None, None) => Extent::All,
     };
     let narrator = settings.counter(Unit::Things("steps"));
-    narrator.begin("replaying", ledger.lines.len() as u64);
+    let asked = match extent {
+        Extent::All => ledger.lines.len(),
+        Extent::Upto(n) => n,
+        Extent::Only(_) => 1,
+    };
+    narrator.begin("replaying", asked as u64);
     let mut steps = 0;
     let replayed = replay(&mut model, &ledger, extent, &settings.limits, &mut || {
         steps += 1;

@@ -12,7 +12,6 @@
 //! what is done to an update afterwards                        rect, prune, null_space
 //! a change of one matrix, applied and rounded as stored       update
 //! what came of it                                             outcome
-//! the diagnosis of keys before the edit                       guard
 //! ```
 
 mod adam;

@@ -83,7 +83,8 @@ impl<'a> Sequence<'a> {
         &self.changed
     }
 
-    /// Takes up a run: its steps are applied again as the ledger has them, and none is computed.
+    /// Takes up a run: its steps are applied again as the ledger has them, and none is computed. Of edits that were each made from the
+    /// original only the last is, as the others have been taken back.
     ///
     /// That the ledger is of this base and of these settings is the caller's to check ([`super::check_base`],
     /// [`super::first_difference`]).
@@ -97,11 +98,13 @@ impl<'a> Sequence<'a> {
         limits: &Limits,
         done: &mut dyn FnMut(),
     ) -> Result<(), SequenceError> {
-        for line in &ledger.lines {
+        for (at, line) in ledger.lines.iter().enumerate() {
             self.begin_step(model)?;
-            let (before, remembered) = apply(model, ledger, line, limits)?;
-            self.keep(before);
-            remember(&mut self.history, remembered);
+            if self.plan.schedule == ScheduleKind::Sequential || at + 1 == ledger.lines.len() {
+                let (before, remembered) = apply(model, ledger, line, limits)?;
+                self.keep(before);
+                remember(&mut self.history, remembered);
+            }
             self.end_step(line);
             done();
         }
