@@ -19,6 +19,7 @@ mod edit_ledger; // ledgers: replayed, held against checkpoints, and broken in e
 mod edit_resume; // runs that are killed and taken up again
 mod edit_runs; // edits of the world model, for the tests of edits
 mod edits; // MEMIT, EMMET, AlphaEdit, fine-tuning, RECT and PRUNE, against NumPy and transformers
+mod evaluate; // cases, tasks and what a model writes, against transformers, scikit-learn and NLTK
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod keys; // the diagnosis of keys, from outside

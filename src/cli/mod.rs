@@ -18,6 +18,7 @@ mod completions;
 mod deltas;
 mod doctor;
 mod edit;
+mod evaluate;
 pub mod exit;
 mod failure;
 mod first_token;
