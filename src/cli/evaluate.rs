@@ -6,6 +6,7 @@
 //! --texts     perplexity
 //! --tasks     cloze, multiple choice, labels found in what the model writes
 //! --baseline  the same on the model before
+//! --ledger    after each edit of a ledger                            evaluate_ledger
 //! ```
 //!
 //! A record that cannot be used is reported and stops no other; the exit code is then 1. It is 2 where not one record of a
@@ -21,7 +22,7 @@ use super::failure::Failure;
 use super::progress::Unit;
 use super::settings::Settings;
 use super::texts::Texts;
-use super::{inputs, output};
+use super::{evaluate_ledger, inputs, output};
 use crate::deltas::Progress as _;
 use crate::evaluate::{
     self, CaseEvaluation, Evaluation, Generation, GenerationSummary, IdfTable, Quality, QualitySummary,
@@ -37,6 +38,10 @@ pub(super) fn run(args: &EvaluateArgs, settings: &Settings) -> Result<u8, Failur
     settings.computes_on_cpu("evaluate")?;
     let inputs = Inputs::read(args)?;
     let model = Model::open(&args.model, &settings.limits, settings.io)?;
+    if let Some(ledger) = &args.ledger {
+        let evaluation = evaluate_ledger::follow(ledger, model, &inputs, args, settings)?;
+        return tell(&evaluation, format, args, settings);
+    }
     let baseline = args.baseline.as_deref().map(|path| Model::open(path, &settings.limits, settings.io));
     let baseline = baseline.transpose()?;
     let on = Bench { model: &model, baseline: baseline.as_ref(), args, settings };
@@ -47,20 +52,31 @@ pub(super) fn run(args: &EvaluateArgs, settings: &Settings) -> Result<u8, Failur
         cases: inputs.cases.as_ref().map(|cases| on.cases(cases, &inputs)).transpose()?,
         tasks: inputs.tasks.iter().map(|(path, tasks)| on.tasks(path, tasks)).collect::<Result<_, _>>()?,
         texts: inputs.texts.as_ref().map(|(path, texts)| on.texts(path, texts)).transpose()?,
+        walk: None,
     };
-    let report = EvaluateReport { evaluation: &evaluation, detail: args.detail };
+    tell(&evaluation, format, args, settings)
+}
+
+/// Reports and judges.
+fn tell(
+    evaluation: &Evaluation,
+    format: Format,
+    args: &EvaluateArgs,
+    settings: &Settings,
+) -> Result<u8, Failure> {
+    let report = EvaluateReport { evaluation, detail: args.detail };
     output::write(settings.output.as_deref(), |out| report.write(format, &settings.page(args.top), out))?;
-    nothing_found(&evaluation)?;
-    Ok(output::judged(&failed_checks(&evaluation), settings.quiet))
+    nothing_found(evaluation)?;
+    Ok(output::judged(&failed_checks(evaluation), settings.quiet))
 }
 
 /// What was given to evaluate on, read before any model is opened.
-struct Inputs {
-    cases: Option<Vec<Result<Case, BadRecord>>>,
-    contexts: Option<TestContexts>,
+pub(super) struct Inputs {
+    pub(super) cases: Option<Vec<Result<Case, BadRecord>>>,
+    pub(super) contexts: Option<TestContexts>,
     idf: Option<IdfTable>,
-    tasks: Vec<(String, Vec<Result<Task, BadRecord>>)>,
-    texts: Option<(String, Texts)>,
+    pub(super) tasks: Vec<(String, Vec<Result<Task, BadRecord>>)>,
+    pub(super) texts: Option<(String, Texts)>,
 }
 
 impl Inputs {

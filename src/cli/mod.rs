@@ -19,6 +19,7 @@ mod deltas;
 mod doctor;
 mod edit;
 mod evaluate;
+mod evaluate_ledger;
 pub mod exit;
 mod failure;
 mod first_token;

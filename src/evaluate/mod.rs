@@ -37,7 +37,8 @@ pub use error::EvaluateError;
 pub use generation::{TEXT_TOKENS, Written, write, writing_prompts};
 pub use metrics::{CASE_METRICS, Metric};
 pub use outcome::{
-    CaseEvaluation, Evaluation, Generation, GenerationSummary, TaskEvaluation, TestContexts, TextEvaluation,
+    CaseEvaluation, Evaluation, Generation, GenerationSummary, StepEvaluation, TaskEvaluation, TestContexts,
+    TextEvaluation, Walk,
 };
 pub use paired::{Paired, compare, same_protocol};
 pub use perplexity::{Perplexity, Protocol, Scoring, Summary, TextScore, Unscored, perplexity, score};

@@ -6,7 +6,7 @@ use super::generation::Written;
 use super::quality::Quality;
 use super::summary::{QualitySummary, Spread};
 use super::tasks::TaskScores;
-use super::{Paired, Perplexity};
+use super::{Paired, Perplexity, Summary};
 
 /// What was found on a model, and on a baseline where one was given.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,41 @@ pub struct Evaluation {
     pub tasks: Vec<TaskEvaluation>,
     /// Texts, where some were given.
     pub texts: Option<TextEvaluation>,
+    /// The edits of a ledger, where one was walked: the model is then its base, every case was scored right after its own
+    /// edit, and texts and tasks stand here alone.
+    pub walk: Option<Walk>,
+}
+
+/// The edits of a ledger, one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walk {
+    /// The ledger, as typed.
+    pub ledger: PathBuf,
+    /// Whether each edit was made on top of those before it, or from the original.
+    pub sequential: bool,
+    /// Names of the task files, in the order of [`StepEvaluation::accuracies`].
+    pub tasks: Vec<String>,
+    /// The base first, then step after step.
+    pub steps: Vec<StepEvaluation>,
+}
+
+/// The model after one step of a ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepEvaluation {
+    /// Its number, from 0; none for the base.
+    pub index: Option<usize>,
+    /// The method; empty for the base.
+    pub method: String,
+    /// The cases that it edited.
+    pub case_ids: Vec<String>,
+    /// ‖ΔW‖_F over the layers of the step.
+    pub update_norm: f64,
+    /// Its own cases, right after it.
+    pub quality: QualitySummary,
+    /// Of the texts, where some were given.
+    pub texts: Option<Summary>,
+    /// Of each task file; none where no item could be tested.
+    pub accuracies: Vec<Option<f64>>,
 }
 
 /// Cases on the model.

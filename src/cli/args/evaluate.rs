@@ -13,7 +13,9 @@ Examples:
   diagnose evaluate --model gpt2-edited/ --case edits.json --prefix-at-test --contexts contexts.json
       the same with the texts that C-ROME was edited with before the prompts
   diagnose evaluate --model gpt2-edited/ --texts ME-PPL_50.json --tasks sst2.jsonl --tasks facts.jsonl
-      whether the model still works";
+      whether the model still works
+  diagnose evaluate --model gpt2/ --ledger edits.jsonl --case edits.json --texts ME-PPL_50.json
+      edit after edit, without a checkpoint of any of them";
 
 const TASKS: &str = "\
 Tasks (JSON lines or a JSON array, of one kind a file):
@@ -49,6 +51,10 @@ pub(in crate::cli) struct EvaluateArgs {
     /// The model before the edit: everything is measured on it too, and locality held against what it says
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) baseline: Option<PathBuf>,
+
+    /// Walk the edits of this ledger, made from --model and the records of --case: each case is scored right after its own edit
+    #[arg(long, value_name = "FILE", requires = "case", conflicts_with_all = ["baseline", "generate"])]
+    pub(in crate::cli) ledger: Option<PathBuf>,
 
     /// Try the edited prompts behind the texts of --contexts too
     #[arg(long, requires_all = ["case", "contexts"])]

@@ -1,9 +1,10 @@
-//! A row a case; without cases a row a task file, and without those a row of the perplexity.
+//! A row a step of a ledger, else a row a case; without cases a row a task file, and without those a row of the perplexity.
 //!
 //! A value that is not there is an empty cell; a value that is not finite is `nan`, `inf` or `-inf`.
 
 use std::io::{self, Write};
 
+use super::steps;
 use crate::evaluate::{CASE_METRICS, CaseEvaluation, Evaluation, TaskEvaluation, TextEvaluation, Written};
 use crate::report::escape::{as_io, number, plain};
 
@@ -45,6 +46,9 @@ const TEXTS: &[Column<TextEvaluation>] = &[
 pub(super) fn write(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
     let mut file = csv::Writer::from_writer(out);
     match (&evaluation.cases, evaluation.tasks.as_slice()) {
+        _ if evaluation.walk.is_some() => {
+            evaluation.walk.iter().try_for_each(|walk| steps::rows(walk, &mut file))
+        }
         (Some(found), _) => cases(found, &mut file),
         (None, []) => rows(TEXTS, evaluation.texts.as_slice(), &mut file),
         (None, tasks) => rows(TASKS, tasks, &mut file),

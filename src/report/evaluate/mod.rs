@@ -3,6 +3,7 @@
 mod csv;
 mod record;
 mod sheet;
+mod steps;
 mod task_record;
 mod write;
 

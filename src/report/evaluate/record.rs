@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
+use super::steps::StepRecord;
 use super::task_record::{TaskRecord, TextsRecord};
 use super::write::EvaluateReport;
 use crate::evaluate::{
@@ -25,6 +26,9 @@ pub(super) struct Record<'a> {
     cases: Vec<CaseRecord<'a>>,
     /// Records of the cases that could not be scored.
     refused: Vec<RefusedRecord<'a>>,
+    /// The base and the steps of a ledger; absent without one. `cases` are then as they were right after their own edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<StepRecord<'a>>>,
 }
 
 /// All but tasks and cases.
@@ -38,6 +42,9 @@ pub(super) struct Head<'a> {
     tokenizer_hash: &'a str,
     /// As typed; null without one.
     baseline: Option<String>,
+    /// As typed; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<String>,
     /// Null without cases.
     summary: Option<SummaryRecord<'a>>,
     /// Means over cases by name.
@@ -90,7 +97,7 @@ struct MetricRecord {
 
 /// Values by name, in their order.
 #[derive(Debug)]
-struct Named<T>(Vec<(&'static str, T)>);
+pub(super) struct Named<T>(pub(super) Vec<(&'static str, T)>);
 
 impl<T: Serialize> Serialize for Named<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -184,6 +191,7 @@ impl<'a> From<&EvaluateReport<'a>> for Record<'a> {
             tasks: evaluation.tasks.iter().map(|task| TaskRecord::new(task, detail)).collect(),
             cases: cases.map_or_else(Vec::new, |cases| CaseRecord::all(cases, detail).collect()),
             refused: cases.map_or(&[][..], |cases| &cases.quality.refused).iter().map(Into::into).collect(),
+            steps: evaluation.walk.as_ref().map(|walk| walk.steps.iter().map(StepRecord::from).collect()),
         }
     }
 }
@@ -196,6 +204,7 @@ impl<'a> From<&'a Evaluation> for Head<'a> {
             model: evaluation.model.to_string_lossy().into_owned(),
             tokenizer_hash: &evaluation.tokenizer_sha256,
             baseline: evaluation.baseline.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            ledger: evaluation.walk.as_ref().map(|walk| walk.ledger.to_string_lossy().into_owned()),
             summary: evaluation.cases.as_ref().map(SummaryRecord::from),
             metrics: Named(evaluation.metrics().iter().map(|metric| (metric.name, metric.into())).collect()),
             perplexity: evaluation.texts.as_ref().map(TextsRecord::from),

@@ -1,5 +1,6 @@
 //! The report for people: whether the edit landed, generalised and stayed local, and whether the model still works.
 
+use super::steps;
 use super::write::EvaluateReport;
 use crate::evaluate::{
     CaseEvaluation, CaseScores, Evaluation, Measure, PromptKind, QualitySummary, Spread, TaskScores,
@@ -23,8 +24,10 @@ const QUESTIONS: [(PromptKind, &str); 5] = [
 pub(super) fn sheet(report: &EvaluateReport<'_>, top: usize) -> Sheet {
     let evaluation = report.evaluation;
     let cases = evaluation.cases.as_ref();
+    let steps = evaluation.walk.as_ref().map(|walk| steps::grid(walk, top));
     let grids = [
         cases.map(quality),
+        steps,
         cases.and_then(written),
         tasks(evaluation),
         cases.map(|cases| worst(cases, top)),
@@ -84,6 +87,13 @@ fn headline(evaluation: &Evaluation) -> String {
             None => format!("perplexity {now}"),
         });
     }
+    let largest = evaluation
+        .walk
+        .iter()
+        .flat_map(|walk| &walk.steps)
+        .filter_map(|step| step.texts.as_ref().map(|texts| (texts.mean_nll, texts.perplexity)));
+    let largest = largest.max_by(|(a, _), (b, _)| a.abs().total_cmp(&b.abs()));
+    parts.extend(largest.map(|(_, perplexity)| format!("largest perplexity {}", shown(perplexity))));
     if parts.is_empty() {
         for task in &evaluation.tasks {
             parts.push(format!("{} {}", task.source, percent(task.scores.accuracy)));
@@ -168,6 +178,9 @@ fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
     let mut facts = vec![("model", evaluation.model.display().to_string())];
     if let Some(baseline) = &evaluation.baseline {
         facts.push(("before", baseline.display().to_string()));
+    }
+    if let Some(walk) = &evaluation.walk {
+        facts.push(("ledger", format!("{}: every case right after its own edit", walk.ledger.display())));
     }
     if let Some(cases) = &evaluation.cases {
         let prompts: usize = cases.quality.cases.iter().map(|case| case.prompts.len()).sum();

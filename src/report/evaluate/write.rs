@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::record::{CaseRecord, Head, Record, RefusedRecord};
+use super::steps::StepRecord;
 use super::task_record::TaskRecord;
 use super::{csv, sheet};
 use crate::evaluate::Evaluation;
@@ -21,8 +22,8 @@ pub struct EvaluateReport<'a> {
 impl EvaluateReport<'_> {
     /// Writes the report.
     ///
-    /// JSON lines are a summary, then a line a case, a refused record and a task file (`record` is `case`, `refused` or
-    /// `task`). CSV has a row a case, those that were refused last; without cases a row a task file, and without those a row
+    /// JSON lines are a summary, then a line a case, a refused record and a task file (`record` is `case`, `refused`,
+    /// `step` or `task`). CSV has a row a step of a ledger, else a row a case, those that were refused last; without cases a row a task file, and without those a row
     /// of the perplexity. A table and Markdown show all cases together and the worst of them.
     ///
     /// # Errors
@@ -46,6 +47,9 @@ impl EvaluateReport<'_> {
             for refused in &cases.quality.refused {
                 json::write_part("refused", RefusedRecord::from(refused), out)?;
             }
+        }
+        for step in self.evaluation.walk.iter().flat_map(|walk| &walk.steps) {
+            json::write_part("step", StepRecord::from(step), out)?;
         }
         for task in &self.evaluation.tasks {
             json::write_part("task", TaskRecord::new(task, self.detail), out)?;
