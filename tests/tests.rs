@@ -20,6 +20,9 @@ mod edit_methods; // every method and modifier by the command, replayed and take
 mod edit_resume; // runs that are killed and taken up again
 mod edit_runs; // edits of the world model, for the tests of edits
 mod edits; // MEMIT, EMMET, AlphaEdit, fine-tuning, RECT and PRUNE, against NumPy and transformers
+mod evaluate; // cases, tasks and what a model writes, against transformers, scikit-learn and NLTK
+mod evaluate_formats; // every format of the report on an evaluation that has everything in it
+mod evaluate_ledger; // the model after each edit of a ledger, against the checkpoint of each
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
 mod keys; // the diagnosis of keys, from outside

@@ -1,6 +1,7 @@
 //! Arguments as they were typed: checked one by one, with nothing opened and nothing decided.
 
 mod edit;
+mod evaluate;
 mod keys;
 mod trace;
 
@@ -11,6 +12,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::edit::{EditArgs, RectArg};
+pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
@@ -115,6 +117,7 @@ pub(super) enum Command {
     Deltas(DeltasArgs),
     Keys(KeysArgs),
     Edit(Box<EditArgs>),
+    Evaluate(EvaluateArgs),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),

@@ -18,6 +18,8 @@ mod completions;
 mod deltas;
 mod doctor;
 mod edit;
+mod evaluate;
+mod evaluate_ledger;
 pub mod exit;
 mod failure;
 mod first_token;

@@ -8,7 +8,9 @@ use clap::error::ErrorKind;
 use super::args::{Cli, Command};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{completions, deltas, doctor, edit, exit, first_token, keys, moments, output, perplexity, trace};
+use super::{
+    completions, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output, perplexity, trace,
+};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::Deltas(args) => deltas::run(&args, &settings),
         Command::Keys(args) => keys::run(&args, &settings),
         Command::Edit(args) => edit::run(&args, &settings),
+        Command::Evaluate(args) => evaluate::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),

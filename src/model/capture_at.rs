@@ -60,7 +60,7 @@ impl Model {
     }
 
     /// Keys and values of the prefixes of some groups, through the last layer that is read.
-    fn run_prefixes(
+    pub(super) fn run_prefixes(
         &self,
         groups: &[Group],
         rows: &[&[u32]],

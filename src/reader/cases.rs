@@ -37,6 +37,8 @@ const KNOWN: &[&str] = &[
     "locality",
     "loc",
     "loc_ans",
+    "generation_prompts",
+    "reference_texts",
 ];
 
 /// A fact and the edit that is asked for.
@@ -56,6 +58,11 @@ pub struct Case {
     pub paraphrase_prompts: Vec<String>,
     /// Prompts about neighbouring facts, which the edit must leave alone.
     pub neighborhood_prompts: Vec<Neighbor>,
+    /// Prompts from which the model writes on: COUNTERFACT's, or the record's own.
+    pub generation_prompts: Vec<String>,
+    /// Texts that are true of the new target, which what it writes is compared with. Our own layout alone has them;
+    /// COUNTERFACT keeps them in a file of their own.
+    pub reference_texts: Vec<String>,
 }
 
 /// A prompt about a neighbouring fact.
@@ -108,7 +115,9 @@ fn case(fields: &Fields, index: usize) -> Result<Case, String> {
         (None, Some(_)) => zsre(fields)?,
         (None, None) => flat(fields)?,
     };
-    Ok(Case { case_id, ..found })
+    let [generation_prompts, reference_texts] =
+        ["generation_prompts", "reference_texts"].map(|name| texts(fields.get(name)));
+    Ok(Case { case_id, generation_prompts, reference_texts, ..found })
 }
 
 fn counterfact<'a>(fields: &Fields, rewrite: &dyn Fn(&str) -> Option<&'a Value>) -> Result<Case, String> {
@@ -233,6 +242,8 @@ mod tests {
             target_true: Some("Paris".into()),
             paraphrase_prompts: vec!["a".into(), "b".into()],
             neighborhood_prompts: vec![neighbor("c", None), neighbor("d", None)],
+            generation_prompts: vec!["e".into()],
+            reference_texts: vec![],
         };
         assert_eq!(only(json), Ok(case));
     }
@@ -279,6 +290,16 @@ mod tests {
             case,
             Case { case_id: "0".into(), prompt: "{} is".into(), subject: "Paris".into(), ..Case::default() }
         );
+    }
+
+    #[test]
+    fn any_layout_may_name_what_the_model_writes_from_and_what_that_is_compared_with() {
+        let case = only(
+            r#"{"prompt": "{} is", "subject": "Paris", "generation_prompts": "Paris", "reference_texts": ["a", 1, "b"]}"#,
+        )
+        .unwrap();
+        assert_eq!(case.generation_prompts, ["Paris"]);
+        assert_eq!(case.reference_texts, ["a", "b"]);
     }
 
     #[test]

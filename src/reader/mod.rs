@@ -11,7 +11,8 @@
 //! a refused header         another format's first bytes, named as such             sniff
 //! an index                 tensor → shard; the index says which shard is read      index
 //! the bytes                mapped on local disks, read elsewhere                   mapping
-//! records                  cases, texts and templates; a bad one is a row           records, cases, texts, contexts
+//! frequencies of words     what consistency of texts is weighed with                 idf
+//! records                  cases, texts, tasks, templates; a bad one is a row       records, cases, texts, tasks, contexts
 //! a file read whole        a cap before anything is allocated; `-` is stdin        whole
 //! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
 //! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
@@ -32,6 +33,7 @@ mod hash;
 mod header;
 mod header_error;
 mod hub;
+mod idf;
 mod index;
 mod json;
 mod ledger;
@@ -43,6 +45,7 @@ mod records;
 mod second_moment;
 mod sniff;
 mod source;
+mod tasks;
 mod texts;
 mod whole;
 
@@ -56,6 +59,7 @@ pub use error::ReadError;
 pub use hash::{sha256, sha256_of, sha256_of_file, sha256_of_tensor};
 pub use header::{Header, parse_header};
 pub use header_error::HeaderError;
+pub use idf::read_idf;
 pub use index::{Index, IndexError, parse_index};
 pub use ledger::{
     BaseTensor, DivisionLine, GuardLine, LayerLine, Ledger, LedgerChange, LedgerError, LedgerFactors,
@@ -69,5 +73,6 @@ pub use npy::{NpyError, parse_npy};
 pub use records::{BadRecord, DatasetError};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
+pub use tasks::{Task, TaskKind, parse_tasks, read_tasks};
 pub use texts::{Text, parse_texts, read_texts};
 pub use whole::{read_input, read_whole};

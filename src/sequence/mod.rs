@@ -12,6 +12,7 @@
 //! the tensors that a run may change, hashed                base
 //! keys that later steps have to know of                    memory
 //! the same again from a ledger                             replay
+//! the same with a look at the model after each edit        walk
 //! a checkpoint held against a ledger                       check
 //! ```
 
@@ -26,6 +27,7 @@ mod plan;
 mod refusal;
 mod replay;
 mod run;
+mod walk;
 
 pub use base::{base_tensors, check_base};
 pub use check::{LedgerCheck, check_against};
@@ -35,3 +37,4 @@ pub use outcome::{MomentOf, Outcome, RunFacts, cases_sha256, first_difference};
 pub use plan::Plan;
 pub use replay::{Changed, Extent, replay};
 pub use run::{Sequence, Step};
+pub use walk::walk;

@@ -1,13 +1,15 @@
-//! Numbers about lists of numbers: separation, quantiles, paired comparisons.
+//! Numbers about lists of numbers: separation, quantiles, paired comparisons, labels that are told.
 //!
 //! Invariant: knows no tensor; chance comes in as a seed.
 
 mod calibration;
+mod classification;
 mod paired;
 mod quantile;
 mod separation;
 
 pub use calibration::Calibration;
+pub use classification::{matthews, weighted_f1};
 pub use paired::{Inference, Interval, Paired, RESAMPLES, compare_pairs};
 pub use quantile::{mean, quantile, standard_error};
 pub use separation::auroc;
