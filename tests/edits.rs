@@ -259,7 +259,7 @@ fn alphaedit_edits_in_the_null_space_and_remembers_the_keys_of_the_edited_model(
     let spaces = BTreeMap::from([(0, space)]);
     let hparams = Hparams { l2: 0.1, ..quick() };
     let requests = bench.group("normal-first", 2);
-    let (mut history, mut again) = (History::default(), History::default());
+    let mut history = History::default();
     for (number, request) in requests.iter().enumerate() {
         let Bench { model, contexts, moments, .. } = &mut bench;
         let null_space = Some(&spaces);
@@ -273,9 +273,6 @@ fn alphaedit_edits_in_the_null_space_and_remembers_the_keys_of_the_edited_model(
         let norm = |m: &Array2<f64>| m.iter().map(|x| x * x).sum::<f64>().sqrt();
         assert!(norm(&outside) < 1e-5 * norm(&update), "{} of {}", norm(&outside), norm(&update));
         assert!(norm(&update) > 0.1);
-        // An edit that comes out of a record leaves the same behind.
-        again.remember(model, std::slice::from_ref(request), &setup).unwrap();
-        assert_eq!(again.past_keys, history.past_keys);
     }
 }
 

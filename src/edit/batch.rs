@@ -60,25 +60,6 @@ pub(super) fn edit(
     result.map(|_| done)
 }
 
-impl History {
-    /// Adds what an edit of these requests leaves behind, as [`super::edit()`] does itself; for edits that are applied again out of a
-    /// record, on the model that has them. Nothing for methods that leave nothing.
-    ///
-    /// # Errors
-    /// As [`super::edit()`]; the history is then as it was.
-    pub fn remember(
-        &mut self,
-        model: &Model,
-        requests: &[Request],
-        setup: &Setup<'_>,
-    ) -> Result<(), EditError> {
-        if leaves_keys(setup) {
-            Batch::of(model, requests, setup)?.remember(model, self)?;
-        }
-        Ok(())
-    }
-}
-
 /// Whether the method is `AlphaEdit`.
 fn leaves_keys(setup: &Setup<'_>) -> bool {
     setup.method == Method::Memit && setup.null_space.is_some()
