@@ -16,8 +16,8 @@ use crate::compute::{Cholesky, EngineError, Svd, condition_number, thin_svd};
 use crate::keys::Adjustment;
 use crate::tensor::Matrix;
 
-/// A and how it came about.
-pub(super) struct Constrained {
+/// A of a layer, and how it came about.
+pub(super) struct Solved {
     /// A, `(f, n)`.
     pub(super) keys: Matrix,
     /// Whether M was singular to working precision.
@@ -29,17 +29,15 @@ pub(super) fn adjusted_keys(
     keys: &Matrix,
     moment: &Adjustment,
     hparams: &Hparams,
-) -> Result<Constrained, EditError> {
+) -> Result<Solved, EditError> {
     let solved = preserving(keys, moment, hparams)?;
     let ridge = if keys.ncols() > 1 { hparams.emmet_lambda } else { 0.0 };
     let gram = lifted(keys.t().dot(&solved), ridge);
     // X M = solved, with M symmetric.
     let solved = solved.reversed_axes();
     Ok(match regular(&gram)? {
-        Some(factor) => Constrained { keys: factor.solve(&solved)?.reversed_axes(), pseudo_inverse: false },
-        None => {
-            Constrained { keys: pseudo_inverse(&gram)?.dot(&solved).reversed_axes(), pseudo_inverse: true }
-        }
+        Some(factor) => Solved { keys: factor.solve(&solved)?.reversed_axes(), pseudo_inverse: false },
+        None => Solved { keys: pseudo_inverse(&gram)?.dot(&solved).reversed_axes(), pseudo_inverse: true },
     })
 }
 

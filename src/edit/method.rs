@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Edit, EditError, Hparams, NullSpace, RectKind, Request, fine_tune, memit, rome};
+use super::{Edit, EditError, Hparams, NullSpace, RectKind, Request, batch, fine_tune, rome};
 use crate::keys::Adjustment;
 use crate::model::Model;
 use crate::reader::ContextTemplates;
@@ -113,7 +113,7 @@ pub fn edit(
         (_, []) => refuse("was given no request".to_owned()),
         (Method::Rome(choice), [request]) => rome::edit(model, request, choice, setup),
         (Method::Rome(_), _) => refuse(format!("edits one request at a time, {} were given", requests.len())),
-        (Method::Memit | Method::Emmet, _) => memit::edit(model, requests, setup, history),
+        (Method::Memit | Method::Emmet, _) => batch::edit(model, requests, setup, history),
         (Method::FineTune | Method::FineTuneConstrained, _) => fine_tune::edit(model, requests, setup),
     }
 }

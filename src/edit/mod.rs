@@ -7,14 +7,15 @@
 //! numbers that a method goes by, in rome's names              hparams
 //! the vector that makes a model say the new object            value (loss, adam)
 //! one update equation, four choices of keys                   rome
-//! several layers, a batch at once                             memit, emmet
+//! several layers, a batch at once, and the equations          batch, memit, emmet, null_space
 //! gradient descent on the matrix itself                       fine_tune
-//! what is done to an update afterwards                        rect, prune, null_space
+//! what is done to an update afterwards                        rect, prune
 //! a change of one matrix, applied and rounded as stored       update
 //! what came of it                                             outcome
 //! ```
 
 mod adam;
+mod batch;
 mod emmet;
 mod error;
 mod fine_tune;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! C = U Λ Uᵀ,  P = Û Ûᵀ                Û: the eigenvectors whose eigenvalue is below the threshold, as it stands
-//! Aᵀ = Kᵀ of  (P (K Kᵀ + M) + L2 · I) A = P K        M = Σ K Kᵀ of earlier batches
+//! (P (K Kᵀ + M) + L2 · I) A = P K      ΔW = R Aᵀ, M = Σ K Kᵀ of earlier batches
 //! ```
 //!
 //! A lies in the span of Û, so with A = Û Y the solve is symmetric and positive definite, whatever the product with P looks like:

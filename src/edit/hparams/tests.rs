@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::edit::{KeyChoice, Method};
 use crate::keys::{published_clamp, published_layer};
@@ -183,4 +185,20 @@ fn the_published_numbers_are_those_of_the_papers() {
     assert_eq!((of(Method::FineTune, 2).layers, of(Method::FineTune, 2).norm_constraint), (vec![1], None));
     assert_eq!((of(Method::Emmet, 2).mom2_update_weight, of(Method::Emmet, 3).emmet_lambda), (1000.0, 0.1));
     assert!(!of(Method::Rome(KeyChoice::Rome), 5).mom2_adjustment);
+}
+
+proptest! {
+    /// Whatever stands in a field, it is taken over in its range or refused by its name.
+    #[test]
+    fn no_value_of_any_field_makes_it_panic(name in 0_usize..21, json in "[-0-9.eE\\[\\]{}\":,a-z ]{0,12}") {
+        let names: Vec<&str> = Hparams::default().values().iter().map(|(name, _)| *name).collect();
+        let name = names.get(name).copied().unwrap_or("layer");
+        let file = format!("{{\"{name}\": {json}}}");
+        match Hparams::parse(file.as_bytes()) {
+            Ok(found) => prop_assert!(found.v_lr > 0.0 && found.l2 > 0.0 && found.layers.is_sorted()),
+            Err(HparamsError::Value { name: refused, .. }) => prop_assert_eq!(refused, name),
+            Err(HparamsError::Malformed { .. }) => {}
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }

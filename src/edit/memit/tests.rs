@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::edit::emmet::{self, Solved};
 use crate::edit::tests::{assert_near, expected, matrix, moment};
 use crate::edit::{Hparams, NullSpace};
 
@@ -41,7 +42,7 @@ impl Problem {
         }
     }
 
-    fn emmet(&self, alpha: f64, mu: f64) -> emmet::Constrained {
+    fn emmet(&self, alpha: f64, mu: f64) -> Solved {
         emmet::adjusted_keys(&self.keys, &self.moment, &self.hparams(alpha, mu)).unwrap()
     }
 
@@ -131,6 +132,17 @@ fn several_facts_of_emmet_without_a_ridge_are_all_exact() {
     let problem = &problems()[1];
     let update = problem.residual.dot(&problem.emmet(0.0, 0.0).keys.t());
     assert_near(&update.dot(&problem.keys), &problem.residual, 1e-10);
+}
+
+/// MEMIT without a weight is EMMET without a ridge, off by some λ / q.
+#[test]
+fn memit_becomes_exact_as_its_weight_vanishes() {
+    let problem = &problems()[1];
+    let exact = problem.emmet(0.0, 0.0).keys;
+    for lambda in [1e-4, 1e-6, 1e-8] {
+        let memit = adjusted_keys(&problem.keys, &problem.moment, lambda).unwrap();
+        assert_near(&memit, &exact, lambda);
+    }
 }
 
 #[test]
