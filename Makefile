@@ -51,6 +51,7 @@ bench: ## our benchmarks, then ours beside torch, NumPy and LAPACK (needs benche
 	benches/peers/compare.sh
 	benches/peers/growth.sh
 	benches/peers/models.sh
+	benches/peers/edits.sh
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 	@.ci/setup compiler fuzz

@@ -1,12 +1,16 @@
-//! One edit from outside: what it leaves behind, what is refused, and what is found instead of made.
+//! One edit from outside: what it leaves behind, on GPT-2 and on Llama; what is refused, and what is found instead of made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use collapse_diagnostics::edit::{
     Edit, EditError, History, Hparams, KeyChoice, Method, Request, RomeCase, edit,
 };
 use collapse_diagnostics::keys::Adjustment;
-use collapse_diagnostics::model::Model;
+use collapse_diagnostics::model::{At, Model, Site, Tap, Tokenizer, place};
+use collapse_diagnostics::reader::{Case, ContextTemplates, IoMode, Limits};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::rome_oracle::{case, contexts, hparams, model, moments, setup};
 
@@ -136,4 +140,84 @@ fn a_denominator_of_zero_is_a_finding() {
     assert!(found.division.unit_denominator.is_nan() && found.division.residual.is_nan());
     let short = Adjustment::none(9);
     assert_eq!(case.factors(&model, KeyChoice::PRome, &short).unwrap_err().kind(), "moment");
+}
+
+/// The tiny Llama with one of the tokenizers of its kind, and an embedding that is long enough for it.
+fn llama(kind: &str) -> (tempfile::TempDir, Model) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let (from, tokenizer) =
+        (fixtures.join("architectures/llama-grouped"), fixtures.join("tokenizers").join(kind));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(tokenizer.join("tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
+    let vocabulary = Tokenizer::open(&tokenizer).unwrap().vocabulary();
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(from.join("config.json")).unwrap()).unwrap();
+    config["vocab_size"] = vocabulary.into();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let bytes = std::fs::read(from.join("model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let table: Vec<u8> =
+        (0..16 * vocabulary).flat_map(|at| (0.2 * (at as f32 * 1.7).sin()).to_le_bytes()).collect();
+    let tensors: HashMap<String, TensorView<'_>> = tensors
+        .tensors()
+        .into_iter()
+        .map(|(name, tensor)| match name.as_str() {
+            "model.embed_tokens.weight" | "lm_head.weight" => {
+                (name, TensorView::new(Dtype::F32, vec![vocabulary, 16], &table).unwrap())
+            }
+            _ => (name, tensor),
+        })
+        .collect();
+    safetensors::serialize_to_file(&tensors, None, &folder.path().join("model.safetensors")).unwrap();
+    let model = Model::open(folder.path(), &Limits::default(), IoMode::Pread).unwrap();
+    (folder, model)
+}
+
+fn italy() -> Case {
+    Case {
+        case_id: "it".to_owned(),
+        prompt: "The capital of {} is".to_owned(),
+        subject: "Italy".to_owned(),
+        target_new: Some("Paris".to_owned()),
+        ..Case::default()
+    }
+}
+
+#[test]
+fn a_bare_mark_of_a_space_is_no_token_of_a_target() {
+    for kind in ["llama", "llama-legacy"] {
+        let (_folder, model) = llama(kind);
+        let tokenizer = model.tokenizer().unwrap();
+        let request = Request::of(&italy(), &model).unwrap();
+        let whole = tokenizer.encode("The capital of Italy is Paris").unwrap();
+        assert_eq!(
+            request.target_tokens,
+            whole[tokenizer.encode("The capital of Italy is").unwrap().len()..]
+        );
+        // As published code tokenises it, by itself, Llama 2's own tokenizer has one token more.
+        let alone = tokenizer.encode(" Paris").unwrap();
+        let bare = usize::from(kind == "llama-legacy");
+        assert_eq!(alone[bare..], request.target_tokens, "{kind}");
+    }
+}
+
+#[test]
+fn a_llama_says_the_value_at_the_subject_after_its_edit() {
+    let (_folder, mut model) = llama("llama");
+    let contexts = ContextTemplates::new(vec![vec!["{}".to_owned(), "Rome is old. {}".to_owned()]]).unwrap();
+    let hparams = Hparams { layers: vec![0], mom2_adjustment: false, v_lr: 0.1, ..Hparams::default() };
+    let (case, moments) = (italy(), BTreeMap::new());
+    let request = Request::of(&case, &model).unwrap();
+    let setup = setup(ROME, &hparams, &contexts, &moments);
+    let wanted = RomeCase::of(&model, &request, &setup).unwrap().value;
+    let found = edit(&mut model, &[request], &setup, &mut History::default()).unwrap();
+    let passes = &found.requests[0].value.passes;
+    assert!(passes.last().unwrap().nll < passes[0].nll);
+    let placed = place(model.tokenizer().unwrap(), &case.prompt, &case.subject).unwrap();
+    let tap = [Tap { layer: 0, site: Site::Value }];
+    let value = model.capture(&[placed.tokens], At::One(&[placed.subject_last]), &tap, &[]).unwrap();
+    for (found, wanted) in value[0].iter().zip(&wanted.target) {
+        assert!((f64::from(*found) - wanted).abs() < 1e-5, "{found} for {wanted}");
+    }
+    assert!(wanted.facts.offset_norm > 1e-2);
 }

@@ -44,14 +44,14 @@ pub(super) fn losses(logits: &[f64], goals: &[(Goal<'_>, f64)]) -> Losses {
 
 /// ln p of every token.
 pub(super) fn log_probabilities(logits: &[f64]) -> Vec<f64> {
-    let all = log_sum_exp(logits);
+    let all = softmax(logits, &mut vec![0.0; logits.len()]);
     logits.iter().map(|z| z - all).collect()
 }
 
 fn token_loss(logits: &[f64], token: usize, weight: f64, gradient: &mut [f64]) -> f64 {
-    let all = log_sum_exp(logits);
-    for (slope, z) in gradient.iter_mut().zip(logits) {
-        *slope = weight * (z - all).exp();
+    let all = softmax(logits, gradient);
+    for slope in gradient.iter_mut() {
+        *slope *= weight;
     }
     if let Some(own) = gradient.get_mut(token) {
         *own -= weight;
@@ -60,18 +60,27 @@ fn token_loss(logits: &[f64], token: usize, weight: f64, gradient: &mut [f64]) -
 }
 
 fn stay_loss(logits: &[f64], before: &[f64], weight: f64, gradient: &mut [f64]) -> f64 {
-    let all = log_sum_exp(logits);
-    let terms = || logits.iter().zip(before).map(|(z, q)| ((z - all).exp(), z - all - q));
-    let loss: f64 = terms().map(|(p, apart)| p * apart).sum();
-    for (slope, (p, apart)) in gradient.iter_mut().zip(terms()) {
-        *slope = weight * p * (apart - loss);
+    let all = softmax(logits, gradient);
+    let apart = || logits.iter().zip(before).map(|(z, q)| z - all - q);
+    let loss: f64 = gradient.iter().zip(apart()).map(|(p, apart)| p * apart).sum();
+    for (slope, apart) in gradient.iter_mut().zip(apart()) {
+        *slope *= weight * (apart - loss);
     }
     loss
 }
 
-fn log_sum_exp(logits: &[f64]) -> f64 {
+/// Fills in p of every token and gives ln Σ exp(z).
+fn softmax(logits: &[f64], out: &mut [f64]) -> f64 {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    largest + logits.iter().map(|z| (z - largest).exp()).sum::<f64>().ln()
+    let mut sum = 0.0;
+    for (p, z) in out.iter_mut().zip(logits) {
+        *p = (z - largest).exp();
+        sum += *p;
+    }
+    for p in out {
+        *p /= sum;
+    }
+    largest + sum.ln()
 }
 
 #[cfg(test)]
