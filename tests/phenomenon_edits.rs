@@ -1,7 +1,8 @@
 //! The findings on single edits, on the world's model, where they hold, and on its control, where they do not.
 //!
-//! Bounds are those that five independently trained models left wide margins to (`tests/phenomenon.rs`). Of the 24 cases of each group every second (hard) or
-//! sixth (normal) is edited here, at layer 0 and with the hyper-parameters that the fixture of the oracle's edits was made with; perplexity is over the first 20 of the held-out texts.
+//! Bounds are those that five independently trained models left wide margins to (`tests/phenomenon.rs`). Of the 24 cases of each
+//! group every second (hard) or sixth (normal) is edited here, at layer 0 and with the hyper-parameters of the oracle's edits;
+//! perplexity is over the first 20 of the held-out texts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -250,6 +250,7 @@ fn the_printed_numerator_over_the_printed_denominator_is_the_norm_of_the_update(
     let known = &KNOWN[6];
     let factors = known.factors(&model, KeyChoice::Rome);
     let (facts, _) = update(0, &factors).apply(&mut model).unwrap();
-    assert!((facts.update_norm / factors.division.right_vector_norm - 1.0).abs() < 1e-12);
+    // The factors are rounded to f32 before they are applied.
+    assert!((facts.update_norm / factors.division.right_vector_norm - 1.0).abs() < 1e-7);
     assert!((facts.stored_update_norm / facts.update_norm - 1.0).abs() < 1e-6);
 }

@@ -17,8 +17,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::adam::Adam;
 use super::loss::{Goal, Losses, losses};
+use super::objective::doubles;
 use super::update::{norm, round};
-use super::value::doubles;
 use super::{
     Change, Edit, EditError, FineTuneLoss, Hparams, Method, Pass, Request, RequestFacts, Rows, Setup, Update,
     ValueFacts, rect,

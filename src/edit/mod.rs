@@ -5,7 +5,7 @@
 //! ```text
 //! what is asked for, and its rows of tokens                   request, rows
 //! numbers that a method goes by, in rome's names              hparams
-//! the vector that makes a model say the new object            value (loss, adam)
+//! the vector that makes a model say the new object            value (objective, loss, adam)
 //! one update equation, four choices of keys                   rome
 //! several layers, a batch at once, and the equations          batch, memit, emmet, null_space
 //! gradient descent on the matrix itself                       fine_tune
@@ -24,6 +24,7 @@ mod loss;
 mod memit;
 mod method;
 mod null_space;
+mod objective;
 mod outcome;
 mod prune;
 mod rect;

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! D carries its sign: a negative one turns the update round. Published code reads o off the module, in f32; here it is worked out in
-//! f64 from W and k, so that the new matrix gives v* to the last digits of f64 before it is rounded to what is stored.
+//! f64 from W and k, so that the new matrix gives v* to the last digits of f64 before its factors and it are rounded.
 //!
 //! Source: `rome/compute_u.py`, `rome/compute_v.py` of kmeng01/rome at 0874014; the same files of Collapse-in-Model-Editing at
 //! 678bedd (C-ROME) and of rebuilding-rome at 4095d04 (r-ROME, p-ROME).
