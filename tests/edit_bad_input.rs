@@ -178,7 +178,7 @@ fn a_matrix_in_a_dtype_that_is_not_edited_is_refused() {
     let data = [&data[..begin], &wide, &data[end..]].concat();
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
     fs::write(desk.at("wide/model.safetensors"), file).unwrap();
-    let (kind, message) = refusal(&desk, &["--model", "wide"]);
+    let (kind, message) = refusal(&desk, &["--model", "wide", "--ledger", "a.jsonl"]);
     assert_eq!(kind, "dtype");
     assert!(
         message.contains(&format!("{name} is stored as F64; F32, BF16 and F16 can be edited")),

@@ -60,6 +60,8 @@ fn memit_edits_several_facts_and_layers_at_once() {
     }
     let moments = report["settings"]["second_moments"].as_array().unwrap();
     assert_eq!(moments.iter().map(|moment| moment["layer"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    // The file that names layer 1 comes before the one that names none.
+    assert_ne!(moments[0]["sha256"], moments[1]["sha256"]);
 }
 
 #[test]

@@ -133,6 +133,28 @@ fn edit(
         Some(path) => Some(LedgerWriter::begin(path, facts)?),
         None => None,
     };
+    let done = make(model, &mut sequence, &mut outcome, ledger.as_mut(), &narrator);
+    narrator.end();
+    if done.is_err() && outcome.lines.is_empty() {
+        ledger.into_iter().for_each(LedgerWriter::abandon);
+    }
+    done?;
+    if let Some(destination) = settings.output.as_deref().filter(|_| outcome.edited() > 0) {
+        let tensors = sequence.changed().tensors(model)?;
+        write_checkpoint(model.checkpoint(), &tensors, destination)?;
+        outcome.written = Some(destination.to_owned());
+    }
+    Ok(outcome)
+}
+
+/// Makes the edits that are left, and tells each to the ledger.
+fn make(
+    model: &mut Model,
+    sequence: &mut Sequence<'_>,
+    outcome: &mut Outcome,
+    mut ledger: Option<&mut LedgerWriter>,
+    narrator: &Narrator,
+) -> Result<(), Failure> {
     let started = Instant::now();
     while let Some(mut step) = sequence.step(model)? {
         if let Some(ledger) = &mut ledger {
@@ -145,13 +167,7 @@ fn edit(
         }
         outcome.lines.push(step.line);
     }
-    narrator.end();
-    if let Some(destination) = settings.output.as_deref().filter(|_| outcome.edited() > 0) {
-        let tensors = sequence.changed().tensors(model)?;
-        write_checkpoint(model.checkpoint(), &tensors, destination)?;
-        outcome.written = Some(destination.to_owned());
-    }
-    Ok(outcome)
+    Ok(())
 }
 
 /// Takes up an interrupted run: the same base, the same settings, the steps that were done.

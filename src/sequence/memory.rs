@@ -42,3 +42,49 @@ pub(super) fn remember(history: &mut History, remembered: Vec<RememberedKeys>) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn history(keys: RememberedKeys) -> History {
+        History { past_keys: BTreeMap::from([(keys.layer, keys.keys)]) }
+    }
+
+    #[test]
+    fn what_a_step_added_is_added_again() {
+        let keys = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        let first = RememberedKeys { layer: 7, keys: keys.clone(), all: false };
+        let now = history(first.clone());
+        let none = History::default();
+        assert_eq!(added(&now, &columns(&none), 3), [first]);
+        let last = RememberedKeys { layer: 7, keys: array![[3.0], [6.0]], all: false };
+        let had = BTreeMap::from([(7, 2)]);
+        assert_eq!(added(&now, &had, 1), std::slice::from_ref(&last));
+        let before = keys.slice(s![.., ..2]).to_owned();
+        let mut again = history(RememberedKeys { layer: 7, keys: before, all: false });
+        remember(&mut again, vec![last]);
+        assert_eq!(again.past_keys.get(&7), Some(&keys));
+    }
+
+    #[test]
+    fn columns_that_took_the_place_of_all_take_it_again() {
+        // Four columns and one more became two.
+        let condensed = RememberedKeys { layer: 0, keys: array![[1.0, 0.0], [0.0, 1.0]], all: true };
+        let had = BTreeMap::from([(0, 4)]);
+        assert_eq!(added(&history(condensed.clone()), &had, 1), std::slice::from_ref(&condensed));
+        let mut again = history(RememberedKeys { layer: 0, keys: array![[1.0; 4], [2.0; 4]], all: false });
+        remember(&mut again, vec![condensed.clone()]);
+        assert_eq!(again.past_keys.get(&0), Some(&condensed.keys));
+    }
+
+    #[test]
+    fn keys_of_a_layer_of_which_nothing_was_remembered_are_its_first() {
+        let mut history = History::default();
+        let keys = array![[1.0], [2.0]];
+        remember(&mut history, vec![RememberedKeys { layer: 3, keys: keys.clone(), all: false }]);
+        assert_eq!(history.past_keys.get(&3), Some(&keys));
+    }
+}

@@ -10,12 +10,18 @@ use super::Dtype;
 pub fn encode(dtype: Dtype, numbers: impl IntoIterator<Item = f32>) -> Option<Vec<u8>> {
     let numbers = numbers.into_iter();
     Some(match dtype {
-        Dtype::F64 => numbers.flat_map(|x| f64::from(x).to_le_bytes()).collect(),
-        Dtype::F32 => numbers.flat_map(f32::to_le_bytes).collect(),
-        Dtype::BF16 => numbers.flat_map(|x| bf16::from_f32(x).to_le_bytes()).collect(),
-        Dtype::F16 => numbers.flat_map(|x| f16::from_f32(x).to_le_bytes()).collect(),
+        Dtype::F64 => each(numbers, |x| f64::from(x).to_le_bytes()),
+        Dtype::F32 => each(numbers, f32::to_le_bytes),
+        Dtype::BF16 => each(numbers, |x| bf16::from_f32(x).to_le_bytes()),
+        Dtype::F16 => each(numbers, |x| f16::from_f32(x).to_le_bytes()),
         _ => return None,
     })
+}
+
+fn each<const N: usize>(numbers: impl Iterator<Item = f32>, write: impl Fn(f32) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.size_hint().0.saturating_mul(N));
+    numbers.for_each(|x| bytes.extend_from_slice(&write(x)));
+    bytes
 }
 
 #[cfg(test)]

@@ -114,15 +114,16 @@ fn moments(
     if matches!(method, Method::FineTune | Method::FineTuneConstrained) {
         return Ok(Vec::new());
     }
-    let mut found = Vec::new();
+    let (mut found, mut served) = (Vec::new(), Vec::new());
     for &layer in &hparams.layers {
         // Of the published methods the ROME family alone asks for `mom2_adjustment`.
         let without = args.no_moments || !hparams.mom2_adjustment && matches!(method, Method::Rome(_));
         let (sha256, adjustment) = if without {
             (None, Adjustment::none(model.config().intermediate_size))
         } else {
-            let (path, adjustment) = moment(&model.down_projection(layer), args, settings)?;
-            (Some(sha256_of_file(path)?), adjustment)
+            let (path, moment) = moment(&model.down_projection(layer), args, settings, &mut served)?;
+            let adjustment = Adjustment::new(moment, args.ridge.unwrap_or(0.0));
+            (Some(sha256_of_file(path)?), adjustment.map_err(|error| Failure::from(error).at(path))?)
         };
         let facts = adjustment.facts().clone();
         found.push((MomentOf { layer, sha256, facts }, adjustment));
@@ -130,28 +131,37 @@ fn moments(
     Ok(found)
 }
 
-/// The second moment of a module, from the first file that holds it.
+/// The second moment of a module: from the file that names it, else from one that names none and has served no other layer.
 fn moment<'a>(
     module: &str,
     args: &'a EditArgs,
     settings: &Settings,
-) -> Result<(&'a Path, Adjustment), Failure> {
-    let mut missing = None;
+    served: &mut Vec<&'a Path>,
+) -> Result<(&'a Path, SecondMoment), Failure> {
+    let (mut unnamed, mut missing) = (None, None);
     for path in &args.moments {
         match SecondMoment::read(path, Some(module), &settings.limits, settings.io) {
-            Ok(moment) => {
-                let adjustment = Adjustment::new(moment, args.ridge.unwrap_or(0.0));
-                return Ok((path, adjustment.map_err(|error| Failure::from(error).at(path))?));
+            Ok(moment) if moment.module.is_some() => return Ok((path, moment)),
+            Ok(moment) if !served.contains(&path.as_path()) => {
+                unnamed.get_or_insert((path.as_path(), moment));
             }
+            Ok(_) => {}
             Err(error @ ReadError::Moment { cause: MomentError::OtherModule { .. }, .. }) => {
                 missing = Some(error.into());
             }
             Err(error) => return Err(error.into()),
         }
     }
+    if let Some((path, moment)) = unnamed {
+        served.push(path);
+        return Ok((path, moment));
+    }
     Err(missing.unwrap_or_else(|| {
-        Failure::new("usage", format!("the method weighs keys by their second moment, and that of {module} is not given"))
-            .hint("give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it")
+        Failure::new(
+            "usage",
+            format!("the method weighs keys by their second moment, and that of {module} is not given"),
+        )
+        .hint("give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it")
     }))
 }
 

@@ -113,7 +113,15 @@ fn basis(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let run = &outcome.run;
     let layers: Vec<String> = run.hparams.layers.iter().map(usize::to_string).collect();
     let mut basis = vec![
-        ("model", format!("{}, layer {}", run.model.display(), layers.join(", "))),
+        (
+            "model",
+            format!(
+                "{}, {} {}",
+                run.model.display(),
+                if layers.len() == 1 { "layer" } else { "layers" },
+                layers.join(", ")
+            ),
+        ),
         ("hparams", run.hparams_source.clone()),
     ];
     let short: String = run.contexts.hash.chars().take(12).collect();

@@ -30,6 +30,8 @@ pub struct LedgerWriter {
     path: PathBuf,
     folder: PathBuf,
     file: File,
+    /// Whether this run began it.
+    begun: bool,
     /// Dtypes of the tensors of the base.
     dtypes: BTreeMap<String, Dtype>,
 }
@@ -50,7 +52,15 @@ impl LedgerWriter {
         let mut header = Vec::new();
         write_line(&HeaderRecord::from(run), &mut header).map_err(Unwritable::io(path))?;
         write_whole(path, &header).map_err(Unwritable::io(path))?;
-        Self::open(path, run)
+        Ok(Self { begun: true, ..Self::open(path, run)? })
+    }
+
+    /// Removes a ledger that this run began, and which holds no step.
+    pub fn abandon(self) {
+        if self.begun {
+            // What cannot be removed stays: there is nothing in it.
+            let _ = fs::remove_file(&self.path).and_then(|()| fs::remove_dir(&self.folder));
+        }
     }
 
     /// Goes on with a ledger that was read: what an interrupted step left behind is removed.
@@ -82,7 +92,7 @@ impl LedgerWriter {
         fs::create_dir_all(&folder).map_err(Unwritable::io(&folder))?;
         let dtypes =
             run.base.iter().filter_map(|tensor| Some((tensor.name.clone(), tensor.dtype.parse().ok()?)));
-        Ok(Self { path: path.to_owned(), folder, file, dtypes: dtypes.collect() })
+        Ok(Self { path: path.to_owned(), folder, file, begun: false, dtypes: dtypes.collect() })
     }
 
     /// Writes a step: its factors, then its line, which gets their hash. When this returns, both are on the disk.
