@@ -34,6 +34,7 @@ pub mod linalg;
 pub mod model;
 pub mod reader;
 pub mod report;
+pub mod reproduce;
 pub mod sequence;
 pub mod stats;
 pub mod tensor;

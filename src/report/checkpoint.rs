@@ -73,7 +73,7 @@ pub fn write_checkpoint(
 }
 
 /// A private folder beside the destination, removed when it is dropped.
-fn beside(destination: &Path) -> Result<TempDir, Unwritable> {
+pub(super) fn beside(destination: &Path) -> Result<TempDir, Unwritable> {
     let target = fs::canonicalize(destination).unwrap_or_else(|_| destination.to_owned());
     let made = tempfile::Builder::new().prefix(".diagnose-").tempdir_in(parent_of(&target));
     made.map_err(Unwritable::io(destination))

@@ -22,11 +22,11 @@ const AROUND: (u32, u32) = (110, 130);
 /// Room around the outermost points, as a share of the extent.
 const MARGIN: f64 = 0.08;
 
-const GREY: RGBColor = RGBColor(153, 153, 153);
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
-const ORANGE: RGBColor = RGBColor(230, 159, 0);
-const VERMILION: RGBColor = RGBColor(213, 94, 0);
+pub(super) const GREY: RGBColor = RGBColor(153, 153, 153);
+pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
+pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
+pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
+pub(super) const VERMILION: RGBColor = RGBColor(213, 94, 0);
 
 /// A format of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(super) fn write_picture(
 }
 
 /// Brings the font: pictures are the same on machines without any.
-fn register() {
+pub(super) fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A font that is part of this program is a font.
@@ -216,7 +216,7 @@ fn points<B: DrawingBackend>(
 }
 
 /// A mark of the legend, away from its border.
-fn inward((x, y): (i32, i32)) -> (i32, i32) {
+pub(super) fn inward((x, y): (i32, i32)) -> (i32, i32) {
     (x + 10, y)
 }
 

@@ -1,0 +1,21 @@
+//! The papers' experiments on one model: what was published, what is found here, and whether the two agree.
+//!
+//! Invariant: measures with the rooms below and computes no diagnostic of its own; changes nothing on disk.
+//!
+//! ```text
+//! what is given, and which cases collapse                     plan
+//! every case edited alone, by each method                     singles
+//! The Fall of ROME                                            fall
+//! The Butterfly Effect                                        butterfly
+//! Gradual and catastrophic forgetting                         forgetting
+//! Rebuilding ROME                                             disabling
+//! EMMET                                                       batches
+//! RECT                                                        kept
+//! tables, figures and claims that come out                    outcome
+//! ```
+
+mod outcome;
+
+pub use outcome::{
+    Agreement, Axis, Cell, Claim, Experiment, Figure, Mark, Paper, Reproduction, Series, Status, Table,
+};
