@@ -14,8 +14,16 @@
 //! tables, figures and claims that come out                    outcome
 //! ```
 
+mod error;
+mod measure;
 mod outcome;
+mod plan;
+mod singles;
 
+pub use error::ReproduceError;
+pub use measure::{Health, Landed, landed};
 pub use outcome::{
     Agreement, Axis, Cell, Claim, Experiment, Figure, Mark, Paper, Reproduction, Series, Status, Table,
 };
+pub use plan::{Chosen, Plan, Selection, Set, VARIANTS};
+pub use singles::{Single, Singles, singles};

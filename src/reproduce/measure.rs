@@ -1,0 +1,77 @@
+//! How a model does, edited or not: perplexity, tasks, and what it says about the edited facts.
+
+use super::{Plan, ReproduceError};
+use crate::evaluate::{self, CaseScores, Measure, PromptKind, Scoring};
+use crate::model::Model;
+use crate::reader::Case;
+
+/// How a model does in general.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// Mean over texts of exp(mean NLL), as the papers have it.
+    pub perplexity: f64,
+    /// Share of right answers of each task file, in their order; NaN where none can be asked.
+    pub tasks: Vec<f64>,
+}
+
+impl Health {
+    /// Measures a model.
+    ///
+    /// # Errors
+    /// Where it cannot be run.
+    pub fn of(model: &Model, plan: &Plan<'_>) -> Result<Self, ReproduceError> {
+        let texts = evaluate::perplexity(model, plan.texts, Scoring::default(), |_| {})?;
+        let tasks = plan.tasks.iter().map(|(_, records)| {
+            Ok(evaluate::test(model, records, |_| {})?.accuracy.unwrap_or(f64::NAN))
+        });
+        Ok(Self {
+            perplexity: texts.summary.mean_of_text_perplexities,
+            tasks: tasks.collect::<Result<_, ReproduceError>>()?,
+        })
+    }
+}
+
+/// What a model says about one edited fact: token accuracies, as the papers on collapse report them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Landed {
+    /// Of the new object behind the edited prompt.
+    pub efficacy: f64,
+    /// Behind other wordings; NaN where the case has none, as in the next ones.
+    pub generalization: f64,
+    /// Share of neighbours that keep what they said before any edit.
+    pub locality: f64,
+    /// Efficacy behind an editing prefix.
+    pub prefixed_efficacy: f64,
+    /// Generalization behind one.
+    pub prefixed_generalization: f64,
+}
+
+/// Scores facts on a model, bare and behind `contexts`.
+///
+/// # Errors
+/// Where it cannot be run.
+pub fn landed(
+    model: &Model,
+    cases: &[Case],
+    contexts: &[String],
+    before: Option<&evaluate::Quality>,
+) -> Result<(evaluate::Quality, Vec<Landed>), ReproduceError> {
+    let records: Vec<_> = cases.iter().cloned().map(Ok).collect();
+    let mut quality = evaluate::quality(model, &records, contexts, |_| {})?;
+    if let Some(before) = before {
+        quality.compare(before);
+    }
+    let landed = quality.cases.iter().map(of_case).collect();
+    Ok((quality, landed))
+}
+
+fn of_case(case: &CaseScores) -> Landed {
+    let accuracy = |kind| case.measure(kind, Measure::TokenAccuracy).unwrap_or(f64::NAN);
+    Landed {
+        efficacy: accuracy(PromptKind::Rewrite),
+        generalization: accuracy(PromptKind::Paraphrase),
+        locality: case.measure(PromptKind::Neighborhood, Measure::Agreement).unwrap_or(f64::NAN),
+        prefixed_efficacy: accuracy(PromptKind::PrefixedRewrite),
+        prefixed_generalization: accuracy(PromptKind::PrefixedParaphrase),
+    }
+}
