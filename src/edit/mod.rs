@@ -44,7 +44,7 @@ pub use outcome::{Before, Division, Edit, LayerFacts, Pass, RequestFacts, ValueF
 pub use prune::{PruneForm, Pruned, prune};
 pub use rect::RectKind;
 pub use request::Request;
-pub use rome::{RomeCase, RomeFactors};
+pub use rome::{RomeCase, RomeFactors, edit_with};
 pub use rows::Rows;
 pub use update::{Change, Update};
 pub use value::{Value, ValueOptions, ValueSite, optimise};

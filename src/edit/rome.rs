@@ -29,6 +29,8 @@ use crate::model::{At, Model, ModelError, Site, Tap};
 /// What the variants have in common for one request. They differ in what they make of it, so one value serves them all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RomeCase {
+    /// The case.
+    pub case_id: String,
     /// The layer, from 0.
     pub layer: usize,
     /// kᵘ and k̄.
@@ -72,7 +74,7 @@ impl RomeCase {
         let captured = model.capture(&rows.tokens, At::One(&rows.lookup), &tap, &[])?.pop();
         let keys = KeyMeans::of(captured.unwrap_or_default().view(), None, &templates);
         let value = optimise_rows(model, request, rows, &options)?;
-        Ok(Self { layer, keys, value })
+        Ok(Self { case_id: request.case_id.clone(), layer, keys, value })
     }
 
     /// The factors for one choice of keys.
@@ -121,30 +123,43 @@ impl RomeFactors {
     }
 }
 
-/// One edit. An update that is not finite is found and not made: the edit then has its facts and no update.
+/// One edit of a request.
 pub(super) fn edit(
     model: &mut Model,
     request: &Request,
     choice: KeyChoice,
     setup: &Setup<'_>,
 ) -> Result<Edit, EditError> {
-    let method = setup.method.name();
     if setup.null_space.is_some() {
         let why = "makes one update of rank one, which has no published projection: take memit".to_owned();
-        return Err(EditError::Unsupported { method, why });
+        return Err(EditError::Unsupported { method: setup.method.name(), why });
     }
-    let unadjusted = Adjustment::none(model.config().intermediate_size);
-    let adjustment = match setup.hparams.layers.first() {
-        Some(layer) if setup.hparams.mom2_adjustment => {
-            setup.moments.get(layer).ok_or(EditError::NoMoment { method, layer: *layer })?
-        }
-        _ => &unadjusted,
-    };
     let case = RomeCase::of(model, request, setup)?;
+    edit_with(model, &case, choice, setup)
+}
+
+/// One edit by a variant, of a case whose keys are read and whose value is optimised. An update that is not finite is found and not
+/// made: the edit then has its facts and no update.
+///
+/// # Errors
+/// [`EditError::NoMoment`]; as [`RomeCase::factors`] and [`Update::apply`].
+pub fn edit_with(
+    model: &mut Model,
+    case: &RomeCase,
+    choice: KeyChoice,
+    setup: &Setup<'_>,
+) -> Result<Edit, EditError> {
+    let (method, layer) = (setup.method.name(), case.layer);
+    let unadjusted = Adjustment::none(model.config().intermediate_size);
+    let adjustment = if setup.hparams.mom2_adjustment {
+        setup.moments.get(&layer).ok_or(EditError::NoMoment { method, layer })?
+    } else {
+        &unadjusted
+    };
     let factors = case.factors(model, choice, adjustment)?;
     let facts = RequestFacts {
-        case_id: request.case_id.clone(),
-        value: case.value.facts,
+        case_id: case.case_id.clone(),
+        value: case.value.facts.clone(),
         division: Some(factors.division),
     };
     let mut edit =
@@ -152,7 +167,7 @@ pub(super) fn edit(
     if factors.is_finite() {
         let column = |x: Vec<f64>| Array1::from(x).insert_axis(Axis(1));
         let (left, right) = (column(factors.left), column(factors.right));
-        let update = Update { layer: case.layer, change: Change::Factors { left, right, kept: setup.rect } };
+        let update = Update { layer, change: Change::Factors { left, right, kept: setup.rect } };
         let (layer, before) = update.apply(model)?;
         edit.updates.push(update);
         edit.layers.push(layer);

@@ -108,7 +108,7 @@ impl<'a> Plan<'a> {
             Method::FineTune | Method::FineTuneConstrained => self.fine_tune,
         };
         let Self { contexts, moments, .. } = *self;
-        Setup { method, hparams, contexts, moments, rect: None, null_space: false }
+        Setup { method, hparams, contexts, moments, rect: None, null_space: None }
     }
 
     /// Diagnoses every case and takes the first of each set.
