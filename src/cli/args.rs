@@ -3,6 +3,7 @@
 mod edit;
 mod evaluate;
 mod keys;
+mod reproduce;
 mod trace;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
+pub(super) use self::reproduce::ReproduceArgs;
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
@@ -71,7 +73,8 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FORMAT", value_parser = format_parser())]
     pub(super) format: Option<Format>,
 
-    /// Write the report to FILE, whole or not at all; of moments the sums, of edit the folder of the edited model
+    /// Write the report to FILE, whole or not at all; of moments the sums; of edit the folder of the edited model, of
+    /// reproduce the folder of the report
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
@@ -118,6 +121,7 @@ pub(super) enum Command {
     Keys(KeysArgs),
     Edit(Box<EditArgs>),
     Evaluate(EvaluateArgs),
+    Reproduce(Box<ReproduceArgs>),
     Perplexity(PerplexityArgs),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),

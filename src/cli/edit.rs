@@ -11,7 +11,7 @@ use std::time::Instant;
 use self::prepare::{Prepared, prepare};
 use super::args::EditArgs;
 use super::failure::Failure;
-use super::progress::{Narrator, Unit};
+use super::progress::{Narrator, Unit, pace};
 use super::settings::Settings;
 use super::{inputs, output, replay};
 use crate::deltas::Progress as _;
@@ -162,7 +162,7 @@ fn make(
         }
         if step.line.kind == LineKind::Edit {
             let (done, left) = (sequence.done() - outcome.resumed, sequence.steps() - sequence.done());
-            narrator.note(|| pace(done, left, started));
+            narrator.note(|| pace("edits", done, left, started));
             narrator.advance(1);
         }
         outcome.lines.push(step.line);
@@ -190,20 +190,6 @@ fn take_up(
     outcome.lines.clone_from(&found.lines);
     outcome.resumed = sequence.done();
     Ok(writer)
-}
-
-/// How fast it goes and how long it will take.
-fn pace(done: usize, left: usize, started: Instant) -> String {
-    let seconds = started.elapsed().as_secs_f64() / done.max(1) as f64;
-    let left = seconds * left as f64;
-    let left = if left < 90.0 {
-        format!("{left:.0} s")
-    } else if left < 5400.0 {
-        format!("{:.0} min", left / 60.0)
-    } else {
-        format!("{:.1} h", left / 3600.0)
-    };
-    format!("{:.2} edits/s, {left} left", 1.0 / seconds.max(1e-9))
 }
 
 /// The exit code; that no case at all could be edited is an error, where it was not the guard that refused them.

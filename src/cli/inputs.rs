@@ -1,13 +1,14 @@
 //! What commands on facts begin with: cases, context templates, second moments.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::settings::Settings;
 use crate::keys::{self, Adjustment, ContextStyle};
 use crate::model::Model;
 use crate::reader::{
-    BadRecord, Case, ContextTemplates, SecondMoment, parse_cases, read_cases, read_contexts,
+    BadRecord, Case, ContextTemplates, MomentError, ReadError, SecondMoment, parse_cases, read_cases,
+    read_contexts,
 };
 
 /// The cases of a file or of stdin, or one that was typed.
@@ -40,6 +41,44 @@ pub(super) fn moment(
 ) -> Result<Adjustment, Failure> {
     let moment = SecondMoment::read(path, module, &settings.limits, settings.io)?;
     Adjustment::new(moment, ridge.unwrap_or(0.0)).map_err(|error| Failure::from(error).at(path))
+}
+
+/// The second moment of a module, factored: from the file that names it, else from one that names none and has served no other module.
+pub(super) fn moment_of<'a>(
+    files: &'a [PathBuf],
+    module: &str,
+    ridge: Option<f64>,
+    settings: &Settings,
+    served: &mut Vec<&'a Path>,
+) -> Result<(&'a Path, Adjustment), Failure> {
+    let factored = |path, moment| {
+        let adjustment = Adjustment::new(moment, ridge.unwrap_or(0.0));
+        Ok((path, adjustment.map_err(|error| Failure::from(error).at(path))?))
+    };
+    let (mut unnamed, mut missing) = (None, None);
+    for path in files {
+        match SecondMoment::read(path, Some(module), &settings.limits, settings.io) {
+            Ok(moment) if moment.module.is_some() => return factored(path, moment),
+            Ok(moment) if !served.contains(&path.as_path()) => {
+                unnamed.get_or_insert((path.as_path(), moment));
+            }
+            Ok(_) => {}
+            Err(error @ ReadError::Moment { cause: MomentError::OtherModule { .. }, .. }) => {
+                missing = Some(error.into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some((path, moment)) = unnamed {
+        served.push(path);
+        return factored(path, moment);
+    }
+    Err(missing.unwrap_or_else(|| {
+        let message = format!("the method weighs keys by their second moment, and that of {module} is not given");
+        Failure::new("usage", message).hint(
+            "give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it",
+        )
+    }))
 }
 
 /// The templates of a file, or such as are drawn; and where they come from in words.

@@ -32,6 +32,7 @@ mod perplexity;
 mod progress;
 mod refusals;
 mod replay;
+mod reproduce;
 mod run;
 mod screen;
 mod settings;

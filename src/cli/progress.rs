@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -79,6 +79,35 @@ impl Narrator {
             }
         }
     }
+}
+
+impl Narrator {
+    /// Says what the stage is at.
+    pub(super) fn at(&self, what: &str) {
+        match self {
+            Self::Silent => {}
+            Self::Bar(bar) => bar.set_prefix(format!(", {what}")),
+            Self::Lines(lines) => {
+                if let Ok(stage) = lines.lock() {
+                    let _ = writeln!(io::stderr(), "{}: {what}", stage.name);
+                }
+            }
+        }
+    }
+}
+
+/// How fast it goes and how long it will take.
+pub(super) fn pace(things: &str, done: usize, left: usize, started: Instant) -> String {
+    let seconds = started.elapsed().as_secs_f64() / done.max(1) as f64;
+    let left = seconds * left as f64;
+    let left = if left < 90.0 {
+        format!("{left:.0} s")
+    } else if left < 5400.0 {
+        format!("{:.0} min", left / 60.0)
+    } else {
+        format!("{:.1} h", left / 3600.0)
+    };
+    format!("{:.2} {things}/s, {left} left", 1.0 / seconds.max(1e-9))
 }
 
 impl Progress for Narrator {

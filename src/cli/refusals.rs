@@ -8,6 +8,7 @@ use crate::keys::{AdjustmentError, ContextsError, MomentError, ScanError};
 use crate::model::ModelError;
 use crate::reader::ReadError;
 use crate::report::Unwritable;
+use crate::reproduce::ReproduceError;
 use crate::sequence::SequenceError;
 
 impl From<ReadError> for Failure {
@@ -35,6 +36,21 @@ impl From<ModelError> for Failure {
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl From<ReproduceError> for Failure {
+    fn from(error: ReproduceError) -> Self {
+        match error {
+            ReproduceError::Model(error) => error.into(),
+            ReproduceError::Scan(error) => error.into(),
+            ReproduceError::Edit(error) => error.into(),
+            ReproduceError::Evaluate(error) => error.into(),
+            ReproduceError::Means(_) => Self::new("usage", error).hint("give --contexts FILE with prefixes"),
+            ReproduceError::Layers { .. } => Self::new("usage", error).hint("name it with --layer N"),
+            ReproduceError::NoMoment { .. } => Self::new("usage", error)
+                .hint("give --moments FILE ('diagnose moments' collects it), or --no-moments"),
         }
     }
 }

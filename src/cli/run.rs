@@ -9,7 +9,8 @@ use super::args::{Cli, Command};
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{
-    completions, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output, perplexity, trace,
+    completions, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output, perplexity,
+    reproduce, trace,
 };
 
 /// What was asked for.
@@ -50,7 +51,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Asked::Run(cli) => *cli,
     };
     let settings = Settings::of(cli.global)?;
-    if !matches!(cli.command, Command::Edit(_)) {
+    if !matches!(cli.command, Command::Edit(_) | Command::Reproduce(_)) {
         output::check(settings.output.as_deref())?;
     }
     match cli.command {
@@ -58,6 +59,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::Keys(args) => keys::run(&args, &settings),
         Command::Edit(args) => edit::run(&args, &settings),
         Command::Evaluate(args) => evaluate::run(&args, &settings),
+        Command::Reproduce(args) => reproduce::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),

@@ -120,6 +120,22 @@ pub fn project(cases: &[CaseOutcome], method: ProjectionMethod) -> Result<Projec
     Ok(Projection { points: points.collect(), method, explained, nonfinite: all - found })
 }
 
+/// Vectors of one length along their first two principal components, and the share of their variance along each.
+///
+/// # Errors
+/// [`ProjectionError`], where there are fewer than 3 or a number is not finite.
+pub fn plane(vectors: &[Vec<f64>]) -> Result<(Vec<(f64, f64)>, [f64; 2]), ProjectionError> {
+    let (found, length) = (vectors.len(), vectors.first().map_or(0, Vec::len));
+    if found < FEWEST {
+        return Err(ProjectionError::TooFew { found, needed: FEWEST });
+    }
+    let library = |error: ndarray::ShapeError| ProjectionError::Library(error.to_string());
+    let (plane, explained) =
+        principal(&Array2::from_shape_vec((found, length), vectors.concat()).map_err(library)?)?;
+    let (x, y) = (plane.column(0), plane.column(1));
+    Ok((x.iter().copied().zip(y.iter().copied()).collect(), explained))
+}
+
 /// Prefixed keys, then means, then unprefixed keys.
 fn collect(cases: &[CaseOutcome]) -> Vec<(Vec<f64>, Role)> {
     let kept = || cases.iter().filter_map(|case| Some((case.keys.as_ref()?, case.verdict.level)));

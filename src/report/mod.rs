@@ -46,7 +46,7 @@ pub use paint::{Paint, Tone};
 pub use perplexity::{PerplexityReport, ResampledBy};
 pub use plot::{KeysPlot, PlotFormat};
 pub use replay::ReplayReport;
-pub use reproduce::write_reproduction;
+pub use reproduce::{ReproduceReport, write_reproduction};
 pub use screen::ScreenReport;
 pub use second_moment::write_second_moments;
 pub use text::width;

@@ -20,15 +20,24 @@ impl Health {
     /// # Errors
     /// Where it cannot be run.
     pub fn of(model: &Model, plan: &Plan<'_>) -> Result<Self, ReproduceError> {
-        let texts = evaluate::perplexity(model, plan.texts, Scoring::default(), |_| {})?;
-        let tasks = plan.tasks.iter().map(|(_, records)| {
-            Ok(evaluate::test(model, records, |_| {})?.accuracy.unwrap_or(f64::NAN))
-        });
+        let tasks = plan
+            .tasks
+            .iter()
+            .map(|(_, records)| Ok(evaluate::test(model, records, |_| {})?.accuracy.unwrap_or(f64::NAN)));
         Ok(Self {
-            perplexity: texts.summary.mean_of_text_perplexities,
+            perplexity: perplexity(model, plan)?,
             tasks: tasks.collect::<Result<_, ReproduceError>>()?,
         })
     }
+}
+
+/// Mean over texts of exp(mean NLL).
+///
+/// # Errors
+/// Where the model cannot be run.
+pub(super) fn perplexity(model: &Model, plan: &Plan<'_>) -> Result<f64, ReproduceError> {
+    let texts = evaluate::perplexity(model, plan.texts, Scoring::default(), |_| {})?;
+    Ok(texts.summary.mean_of_text_perplexities)
 }
 
 /// What a model says about one edited fact: token accuracies, as the papers on collapse report them.

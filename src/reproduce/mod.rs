@@ -11,13 +11,19 @@
 //! Rebuilding ROME                                             disabling
 //! EMMET                                                       batches
 //! RECT                                                        kept
+//! one after the other, whatever one of them cannot            run
 //! tables, figures and claims that come out                    outcome
+//! by which rule a claim agrees                                ruling
 //! ```
 
+mod butterfly;
 mod error;
+mod fall;
 mod measure;
 mod outcome;
 mod plan;
+mod ruling;
+mod run;
 mod singles;
 
 pub use error::ReproduceError;
@@ -26,4 +32,5 @@ pub use outcome::{
     Agreement, Axis, Cell, Claim, Experiment, Figure, Mark, Paper, Reproduction, Series, Status, Table,
 };
 pub use plan::{Chosen, Plan, Selection, Set, VARIANTS};
-pub use singles::{Single, Singles, singles};
+pub use run::{Step, Wanted, reproduce};
+pub use singles::{Single, Singles, Unmade, singles};

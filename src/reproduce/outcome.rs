@@ -14,7 +14,7 @@ pub struct Reproduction {
 }
 
 /// Where an experiment was published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Paper {
     /// Yang et al., The Fall of ROME (Findings of EMNLP 2024).
     Fall,
@@ -31,6 +31,10 @@ pub enum Paper {
 }
 
 impl Paper {
+    /// All of them, in the order of a report.
+    pub const ALL: [Self; 6] =
+        [Self::Fall, Self::Butterfly, Self::Forgetting, Self::Rebuilding, Self::Unified, Self::Harms];
+
     /// Its title, short.
     pub fn title(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ReproduceError;
 use crate::edit::{Hparams, KeyChoice, Method, Request, Setup};
-use crate::keys::{self, Adjustment, Level, MeanOver, ScanPlan, WeightedTemplates};
+use crate::keys::{self, Adjustment, CaseOutcome, Level, MeanOver, ScanPlan, WeightedTemplates};
 use crate::model::Model;
 use crate::reader::{BadRecord, Case, ContextTemplates, Task};
 
@@ -36,7 +36,8 @@ pub struct Plan<'a> {
 /// Which of the two a case belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Set {
-    /// Its keys foretell a collapse: the papers' hard or collapse cases.
+    /// Its keys foretell a collapse: the papers' hard or collapse cases. Where there is none in the whole file, cases whose subject
+    /// is the first token stand in ([`Selection::stand_in`]): those that the papers found to collapse.
     Collapse,
     /// They do not.
     Normal,
@@ -71,14 +72,16 @@ pub struct Chosen {
 pub struct Selection {
     /// Those that are edited.
     pub chosen: Vec<Chosen>,
-    /// Cases whose keys foretell a collapse, whether or not all are taken.
+    /// Cases of the collapse set, whether or not all are taken.
     pub collapse: usize,
-    /// Cases whose keys do not.
+    /// Cases of the normal set.
     pub normal: usize,
     /// Cases at risk, which belong to neither set.
     pub at_risk: usize,
     /// Records that cannot be diagnosed or edited.
     pub refused: usize,
+    /// Whether the keys of no case foretell a collapse, so that those of a first token stand in.
+    pub stand_in: bool,
 }
 
 impl Selection {
@@ -122,29 +125,34 @@ impl<'a> Plan<'a> {
         let scan_plan = ScanPlan { layer, templates: &templates, clamp, keep_keys: false };
         let adjustment = self.moments.get(&layer).ok_or(ReproduceError::NoMoment { layer })?;
         let scan = keys::scan(model, self.cases, &scan_plan, adjustment, &|_| {})?;
-        let levels: BTreeMap<&str, Level> =
-            scan.cases.iter().map(|case| (case.case_id.as_str(), case.verdict.level)).collect();
-        let mut found = Selection { refused: scan.refused.len(), ..Selection::default() };
+        let stand_in = !scan.cases.iter().any(|case| case.verdict.level == Level::Collapse);
+        let sets: BTreeMap<&str, Option<Set>> =
+            scan.cases.iter().map(|case| (case.case_id.as_str(), set_of(case, stand_in))).collect();
+        let mut found = Selection { refused: scan.refused.len(), stand_in, ..Selection::default() };
         for case in self.cases.iter().flatten() {
-            let (set, seen) = match levels.get(case.case_id.as_str()) {
-                Some(Level::Collapse) => (Set::Collapse, &mut found.collapse),
-                Some(Level::Safe) => (Set::Normal, &mut found.normal),
-                Some(Level::AtRisk) => {
-                    found.at_risk += 1;
-                    continue;
-                }
-                None => continue,
-            };
-            let Ok(request) = Request::of(case, model) else {
-                found.refused += 1;
+            let Some(set) = sets.get(case.case_id.as_str()) else { continue };
+            let (Some(set), Ok(request)) = (*set, Request::of(case, model)) else {
+                *if set.is_none() { &mut found.at_risk } else { &mut found.refused } += 1;
                 continue;
             };
+            let seen = if set == Set::Collapse { &mut found.collapse } else { &mut found.normal };
             *seen += 1;
             if *seen <= self.most {
                 found.chosen.push(Chosen { case: case.clone(), request, set });
             }
         }
         Ok(found)
+    }
+}
+
+/// The set of a case; none of one that is at risk.
+fn set_of(case: &CaseOutcome, stand_in: bool) -> Option<Set> {
+    let first_token = case.fact.as_ref().is_some_and(|fact| fact.first_token);
+    match case.verdict.level {
+        Level::Collapse => Some(Set::Collapse),
+        Level::Safe | Level::AtRisk if stand_in && first_token => Some(Set::Collapse),
+        Level::Safe => Some(Set::Normal),
+        Level::AtRisk => None,
     }
 }
 

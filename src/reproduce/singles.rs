@@ -1,8 +1,8 @@
 //! Every case edited alone, from the model as it was, by each method; and how the model then does.
 
-use super::measure::{Health, Landed, landed};
+use super::measure::{Health, Landed, landed, perplexity};
 use super::{Chosen, Plan, ReproduceError, Selection, Set, VARIANTS};
-use crate::edit::{self, Division, Edit, History, KeyChoice, Method, RomeCase};
+use crate::edit::{self, Division, Edit, EditError, History, KeyChoice, Method, RomeCase};
 use crate::evaluate::Quality;
 use crate::model::Model;
 use crate::reader::Case;
@@ -31,11 +31,26 @@ pub struct Single {
     pub landed: Landed,
 }
 
+/// An edit that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmade {
+    /// The case's place in the selection.
+    pub case: usize,
+    /// The method.
+    pub method: Method,
+    /// Why.
+    pub reason: String,
+}
+
 /// Every edit, and the model before.
 #[derive(Clone, Debug)]
 pub struct Singles {
     /// The model without an edit.
     pub base: Health,
+    /// Keys and optimised value of each case in the order of the selection; none where it could not be edited.
+    pub rome: Vec<Option<RomeCase>>,
+    /// Edits that could not be made.
+    pub unmade: Vec<Unmade>,
     /// What it says about the facts before they are edited, case by case.
     pub before: Vec<Landed>,
     /// Cases in the order of the selection, methods in theirs.
@@ -56,10 +71,10 @@ impl Singles {
 
 /// Edits each case by the variants of ROME, which share one optimised value, and by each of `others`.
 ///
-/// `done` hears of every case. Afterwards the model is as it was.
+/// `done` hears of every case. Afterwards the model is as it was. An edit that cannot be made is a row of its own.
 ///
 /// # Errors
-/// Where the model cannot be run or a method not be used on it.
+/// Where the model cannot be run.
 pub fn singles(
     model: &mut Model,
     plan: &Plan<'_>,
@@ -67,21 +82,73 @@ pub fn singles(
     others: &[Method],
     done: &mut dyn FnMut(),
 ) -> Result<Singles, ReproduceError> {
-    let prefixes: Vec<String> =
-        plan.contexts.templates().filter(|template| *template != "{}").take(PREFIXES).map(str::to_owned).collect();
+    let prefixes = test_prefixes(plan);
     let cases: Vec<Case> = selection.chosen.iter().map(|chosen| chosen.case.clone()).collect();
     let base = Health::of(model, plan)?;
     let (before, landed) = landed(model, &cases, &prefixes, None)?;
-    let mut found = Singles { base, before: landed, all: Vec::new() };
+    let mut found = Singles { base, rome: Vec::new(), unmade: Vec::new(), before: landed, all: Vec::new() };
     for (at, chosen) in selection.chosen.iter().enumerate() {
-        let mut bench = Bench { plan, at, chosen, prefixes: &prefixes, before: of_case(&before, at) };
-        found.all.extend(bench.rome(model)?);
-        for method in others {
-            found.all.push(bench.other(model, *method)?);
+        let bench = Bench { plan, at, chosen, prefixes: &prefixes, before: of_case(&before, at) };
+        let method = Method::Rome(KeyChoice::Rome);
+        let rome = made(RomeCase::of(model, &chosen.request, &plan.setup(method)))?;
+        for choice in VARIANTS {
+            let method = Method::Rome(choice);
+            let edit = match &rome {
+                Ok(case) => made(edit::edit_with(model, case, choice, &plan.setup(method)))?,
+                Err(reason) => Err(reason.clone()),
+            };
+            bench.measure(model, method, edit, &mut found)?;
+        }
+        found.rome.push(rome.ok());
+        for &method in others {
+            let requests = std::slice::from_ref(&chosen.request);
+            let edit = made(edit::edit(model, requests, &plan.setup(method), &mut History::default()))?;
+            bench.measure(model, method, edit, &mut found)?;
         }
         done();
     }
     Ok(found)
+}
+
+/// What one edit by ROME does, in few numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Brief {
+    /// |uᵀkᵘ|.
+    pub(super) denominator: f64,
+    /// Perplexity afterwards.
+    pub(super) perplexity: f64,
+}
+
+/// Edits a case by ROME, measures the perplexity and takes the edit back; or why it could not be edited.
+pub(super) fn rome_alone(
+    model: &mut Model,
+    plan: &Plan<'_>,
+    case: &RomeCase,
+) -> Result<Result<Brief, String>, ReproduceError> {
+    let setup = plan.setup(Method::Rome(KeyChoice::Rome));
+    let edit = match made(edit::edit_with(model, case, KeyChoice::Rome, &setup))? {
+        Ok(edit) => edit,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let perplexity = perplexity(model, plan);
+    edit.undo(model)?;
+    let division = edit.requests.first().and_then(|request| request.division);
+    let denominator = division.map_or(f64::NAN, |division| division.unit_denominator.abs());
+    Ok(Ok(Brief { denominator, perplexity: perplexity? }))
+}
+
+/// The editing prefixes that are put before test prompts.
+pub(super) fn test_prefixes(plan: &Plan<'_>) -> Vec<String> {
+    plan.contexts.templates().filter(|template| *template != "{}").take(PREFIXES).map(str::to_owned).collect()
+}
+
+/// What was made, or why not; a model that cannot be run ends it all.
+pub(super) fn made<T>(outcome: Result<T, EditError>) -> Result<Result<T, String>, ReproduceError> {
+    match outcome {
+        Ok(made) => Ok(Ok(made)),
+        Err(EditError::Model(error)) => Err(error.into()),
+        Err(refused) => Ok(Err(refused.to_string())),
+    }
 }
 
 /// The scores of one case among those of all.
@@ -101,27 +168,26 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn rome(&mut self, model: &mut Model) -> Result<Vec<Single>, ReproduceError> {
-        let setup = self.plan.setup(Method::Rome(KeyChoice::Rome));
-        let case = RomeCase::of(model, &self.chosen.request, &setup)?;
-        let mut found = Vec::new();
-        for choice in VARIANTS {
-            let edit = edit::edit_with(model, &case, choice, &self.plan.setup(Method::Rome(choice)))?;
-            found.push(self.measured(model, Method::Rome(choice), &edit)?);
+    /// Keeps what an edit did, or why it was not made.
+    fn measure(
+        &self,
+        model: &mut Model,
+        method: Method,
+        edit: Result<Edit, String>,
+        found: &mut Singles,
+    ) -> Result<(), ReproduceError> {
+        match edit {
+            Ok(edit) => found.all.push(self.measured(model, method, &edit)?),
+            Err(reason) => found.unmade.push(Unmade { case: self.at, method, reason }),
         }
-        Ok(found)
-    }
-
-    fn other(&mut self, model: &mut Model, method: Method) -> Result<Single, ReproduceError> {
-        let requests = std::slice::from_ref(&self.chosen.request);
-        let edit = edit::edit(model, requests, &self.plan.setup(method), &mut History::default())?;
-        self.measured(model, method, &edit)
+        Ok(())
     }
 
     /// Measures the edited model and takes the edit back.
     fn measured(&self, model: &mut Model, method: Method, edit: &Edit) -> Result<Single, ReproduceError> {
         let health = Health::of(model, self.plan);
-        let landed = landed(model, std::slice::from_ref(&self.chosen.case), self.prefixes, Some(&self.before));
+        let landed =
+            landed(model, std::slice::from_ref(&self.chosen.case), self.prefixes, Some(&self.before));
         edit.undo(model)?;
         let nan = f64::NAN;
         let missing = Landed {

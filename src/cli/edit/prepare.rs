@@ -1,7 +1,6 @@
 //! What the edits of a run are made with, from the arguments: hyper-parameters, contexts, second moments and what follows from them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::Cases;
 use crate::cli::args::{EditArgs, RectArg};
@@ -11,9 +10,7 @@ use crate::cli::settings::Settings;
 use crate::edit::{Hparams, Method, NullSpace, PruneForm, RectKind};
 use crate::keys::{Adjustment, ContextFacts, ContextStyle, MeanOver, WeightedTemplates};
 use crate::model::Model;
-use crate::reader::{
-    ContextTemplates, MomentError, ReadError, ScheduleKind, SecondMoment, read_whole, sha256_of_file,
-};
+use crate::reader::{ContextTemplates, ScheduleKind, read_whole, sha256_of_file};
 use crate::sequence::{GuardMode, MomentOf, RunFacts, base_tensors, cases_sha256};
 
 /// What the edits of a run are made with.
@@ -121,48 +118,15 @@ fn moments(
         let (sha256, adjustment) = if without {
             (None, Adjustment::none(model.config().intermediate_size))
         } else {
-            let (path, moment) = moment(&model.down_projection(layer), args, settings, &mut served)?;
-            let adjustment = Adjustment::new(moment, args.ridge.unwrap_or(0.0));
-            (Some(sha256_of_file(path)?), adjustment.map_err(|error| Failure::from(error).at(path))?)
+            let module = model.down_projection(layer);
+            let (path, adjustment) =
+                inputs::moment_of(&args.moments, &module, args.ridge, settings, &mut served)?;
+            (Some(sha256_of_file(path)?), adjustment)
         };
         let facts = adjustment.facts().clone();
         found.push((MomentOf { layer, sha256, facts }, adjustment));
     }
     Ok(found)
-}
-
-/// The second moment of a module: from the file that names it, else from one that names none and has served no other layer.
-fn moment<'a>(
-    module: &str,
-    args: &'a EditArgs,
-    settings: &Settings,
-    served: &mut Vec<&'a Path>,
-) -> Result<(&'a Path, SecondMoment), Failure> {
-    let (mut unnamed, mut missing) = (None, None);
-    for path in &args.moments {
-        match SecondMoment::read(path, Some(module), &settings.limits, settings.io) {
-            Ok(moment) if moment.module.is_some() => return Ok((path, moment)),
-            Ok(moment) if !served.contains(&path.as_path()) => {
-                unnamed.get_or_insert((path.as_path(), moment));
-            }
-            Ok(_) => {}
-            Err(error @ ReadError::Moment { cause: MomentError::OtherModule { .. }, .. }) => {
-                missing = Some(error.into());
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if let Some((path, moment)) = unnamed {
-        served.push(path);
-        return Ok((path, moment));
-    }
-    Err(missing.unwrap_or_else(|| {
-        Failure::new(
-            "usage",
-            format!("the method weighs keys by their second moment, and that of {module} is not given"),
-        )
-        .hint("give --moments FILE ('diagnose moments' collects it), or --no-moments for the variant without it")
-    }))
 }
 
 /// The projector of each layer.

@@ -15,7 +15,7 @@ use crate::reproduce::{Cell, Reproduction, Table};
 /// # Errors
 /// [`Unwritable`]; nothing is at the destination then, but what was there before.
 pub fn write_reproduction(reproduction: &Reproduction, destination: &Path) -> Result<(), Unwritable> {
-    check_destination(destination)?;
+    check_destination(destination, &reproduction.model)?;
     let temporary = beside(destination)?;
     let made = temporary.path().join("reproduction");
     fill(reproduction, &made).map_err(Unwritable::io(destination))?;

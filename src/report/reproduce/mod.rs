@@ -11,8 +11,10 @@ mod figure;
 mod folder;
 mod markdown;
 mod record;
+mod sheet;
 
 pub use folder::write_reproduction;
+pub use sheet::ReproduceReport;
 
 use crate::reproduce::Experiment;
 
