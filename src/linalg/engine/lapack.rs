@@ -7,7 +7,7 @@ use ndarray_linalg::{
     CholeskyFactorized, Eigh as _, FactorizeCInto as _, JobSvd, SVDDC as _, SolveC as _, UPLO,
 };
 
-use super::{Eigen, EngineError, Svd};
+use super::{Eigen, EngineError, Svd, mirror_lower};
 use crate::tensor::Matrix;
 
 pub(super) fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
@@ -23,7 +23,10 @@ pub(super) fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
 }
 
 pub(super) fn symmetric_eigen(a: &Matrix) -> Result<Eigen, EngineError> {
-    let (values, vectors) = a.eigh(UPLO::Lower).map_err(|_| not_converged(a))?;
+    // Of a row-major matrix ndarray-linalg hands on the other triangle than it is asked for, so both are made the same.
+    let mut whole = a.clone();
+    mirror_lower(&mut whole);
+    let (values, vectors) = whole.eigh(UPLO::Lower).map_err(|_| not_converged(a))?;
     Ok(Eigen { values: values.to_vec(), vectors })
 }
 

@@ -199,6 +199,20 @@ fn both_engines_find_the_same_singular_values() {
 
 #[cfg(lapack)]
 #[test]
+fn both_engines_find_the_same_eigenvalues_in_the_lower_triangle() {
+    for order in [1, 9, 60] {
+        let a = random(order, order, 15);
+        let [ours, theirs] = [faer::symmetric_eigen(&a).unwrap(), lapack::symmetric_eigen(&a).unwrap()];
+        assert_close(&theirs.values, &ours.values, 1e-13);
+        let symmetric = Matrix::from_shape_fn((order, order), |(i, j)| a[(i.max(j), i.min(j))]);
+        let again =
+            theirs.vectors.dot(&Matrix::from_diag(&Array1::from(theirs.values))).dot(&theirs.vectors.t());
+        assert!(largest(&(again - symmetric)) < 1e-12);
+    }
+}
+
+#[cfg(lapack)]
+#[test]
 fn both_engines_solve_and_refuse_alike() {
     let tall = random(80, 50, 13);
     let mut a = tall.t().dot(&tall);
