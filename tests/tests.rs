@@ -36,6 +36,7 @@ mod phenomenon; // the findings on keys: they hold on the world and fail on its 
 mod phenomenon_edits; // the findings on single edits: they hold on the world and fail on its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
+mod reproduce; // the papers' experiments, on the world and on its control
 mod rome; // one edit from outside: what it leaves, what is refused, what is found instead of made
 mod rome_oracle; // the value optimisation and the ROME family against PyTorch in f64
 mod runner; // runs the program

@@ -19,7 +19,7 @@ use crate::keys::{Adjustment, ContextStyle};
 use crate::model::Model;
 use crate::reader::{BadRecord, Case, ContextTemplates, Task, read_cases, read_tasks, read_whole};
 use crate::report::{ReproduceReport, check_destination, write_reproduction};
-use crate::reproduce::{Plan, Step, Wanted, reproduce};
+use crate::reproduce::{Plan, ReproduceError, Step, Wanted, grouped, reproduce};
 
 /// Longest file of hyper-parameters; the published ones have a kilobyte.
 const LONGEST_HPARAMS: u64 = 1 << 20;
@@ -33,6 +33,7 @@ struct Prepared {
     fine_tune: Hparams,
     cases: Vec<Result<Case, BadRecord>>,
     contexts: ContextTemplates,
+    grouped: ContextTemplates,
     moments: BTreeMap<usize, Adjustment>,
     texts: Texts,
     texts_path: PathBuf,
@@ -61,6 +62,7 @@ pub(super) fn run(args: &ReproduceArgs, settings: &Settings) -> Result<u8, Failu
         fine_tune: &prepared.fine_tune,
         cases: &prepared.cases,
         contexts: &prepared.contexts,
+        grouped: &prepared.grouped,
         moments: &prepared.moments,
         texts: &prepared.texts.usable,
         tasks: &prepared.tasks,
@@ -85,26 +87,27 @@ fn prepare(model: &Model, args: &ReproduceArgs, settings: &Settings) -> Result<P
     let mut facts = Vec::new();
     let shown = |path: &Path| path.to_string_lossy().into_owned();
     let cases_path = beside.file(args.cases.as_deref(), "cases.json", "--cases")?;
-    facts.push(("cases from", shown(&cases_path)));
+    facts.push(("cases file", shown(&cases_path)));
     let texts_path = beside.file(args.texts.as_deref(), "texts.txt", "--texts")?;
-    facts.push(("texts from", shown(&texts_path)));
+    facts.push(("texts file", shown(&texts_path)));
     let tasks_paths = if args.tasks.is_empty() { beside.tasks() } else { args.tasks.clone() };
-    facts.push(("tasks from", list(&tasks_paths)));
+    facts.push(("task files", list(&tasks_paths)));
     let contexts_path = args.contexts.clone().or_else(|| beside.found("contexts.json"));
     let (contexts, source) =
         inputs::contexts(model, contexts_path.as_deref(), ContextStyle::default(), args.seed)?;
-    facts.push(("context templates from", source));
+    facts.push(("contexts", source));
     let hparams_path = args.hparams.clone().or_else(|| beside.found("hparams.json"));
     let source = hparams_path.as_deref().map_or_else(|| "published for this model".to_owned(), shown);
-    facts.push(("hyper-parameters", source));
+    facts.push(("parameters", source));
     let [rome, memit, fine_tune] = hparams(model, hparams_path.as_deref(), args.layer)?;
     let (moments, source) = moments(model, &rome, &memit, args, settings)?;
-    facts.push(("second moments from", source));
+    facts.push(("moments of", source));
     Ok(Prepared {
         rome,
         memit,
         fine_tune,
         cases: read_cases(&cases_path)?,
+        grouped: grouped(&contexts).map_err(ReproduceError::from)?,
         contexts,
         moments,
         texts: Texts::read(&texts_path)?,
@@ -120,16 +123,13 @@ fn prepare(model: &Model, args: &ReproduceArgs, settings: &Settings) -> Result<P
 /// The hyper-parameters of ROME, MEMIT and fine-tuning: one file for all, or what is published for each.
 fn hparams(model: &Model, file: Option<&Path>, layer: Option<usize>) -> Result<[Hparams; 3], Failure> {
     let methods = [ROME, Method::Memit, Method::FineTune];
-    let mut found = match file {
-        Some(path) => {
-            let parsed = Hparams::parse(&read_whole(path, LONGEST_HPARAMS)?);
-            let parsed = parsed.map_err(|error| Failure::from(error).at(path))?;
-            [parsed.clone(), parsed.clone(), parsed]
-        }
-        None => {
-            let [rome, memit, fine_tune] = methods.map(|method| Hparams::published(method, model.config()));
-            [rome?, memit?, fine_tune?]
-        }
+    let mut found = if let Some(path) = file {
+        let parsed = Hparams::parse(&read_whole(path, LONGEST_HPARAMS)?);
+        let parsed = parsed.map_err(|error| Failure::from(error).at(path))?;
+        [parsed.clone(), parsed.clone(), parsed]
+    } else {
+        let [rome, memit, fine_tune] = methods.map(|method| Hparams::published(method, model.config()));
+        [rome?, memit?, fine_tune?]
     };
     let [rome, _, fine_tune] = &mut found;
     if let Some(layer) = layer {
@@ -180,17 +180,17 @@ fn moments(
 
 /// Second moments in a model's folder.
 fn in_model(model: &Path) -> Vec<PathBuf> {
-    let is_moment = |name: &str| {
-        name.starts_with("second_moment") && (name.ends_with(".safetensors") || name.ends_with(".npz"))
-    };
-    listed(model, is_moment)
+    listed(model, "second_moment", &["safetensors", "npz"])
 }
 
-/// Files of a folder whose name fits, sorted; none where the folder cannot be read.
-fn listed(folder: &Path, fits: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+/// Files of a folder by how their names begin and end, sorted; none where the folder cannot be read.
+fn listed(folder: &Path, begin: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(&fits));
-    let mut files: Vec<PathBuf> = named.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let named =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(begin)));
+    let ends = |path: &PathBuf| path.extension().is_some_and(|end| extensions.iter().any(|one| end == *one));
+    let paths = named.map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths.filter(|path| ends(path) && path.is_file()).collect();
     files.sort();
     files
 }
@@ -224,7 +224,7 @@ impl Beside {
     }
 
     fn tasks(&self) -> Vec<PathBuf> {
-        listed(&self.folder.join("tasks"), |name| name.ends_with(".jsonl"))
+        listed(&self.folder.join("tasks"), "", &["jsonl"])
     }
 }
 

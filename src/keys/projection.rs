@@ -120,11 +120,20 @@ pub fn project(cases: &[CaseOutcome], method: ProjectionMethod) -> Result<Projec
     Ok(Projection { points: points.collect(), method, explained, nonfinite: all - found })
 }
 
-/// Vectors of one length along their first two principal components, and the share of their variance along each.
+/// Vectors in the plane of their first two principal components.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    /// One each, in their order.
+    pub points: Vec<(f64, f64)>,
+    /// Share of the variance along each axis.
+    pub explained: [f64; 2],
+}
+
+/// Brings vectors of one length to the plane of their first two principal components; signs as in [`project`].
 ///
 /// # Errors
 /// [`ProjectionError`], where there are fewer than 3 or a number is not finite.
-pub fn plane(vectors: &[Vec<f64>]) -> Result<(Vec<(f64, f64)>, [f64; 2]), ProjectionError> {
+pub fn plane(vectors: &[Vec<f64>]) -> Result<Plane, ProjectionError> {
     let (found, length) = (vectors.len(), vectors.first().map_or(0, Vec::len));
     if found < FEWEST {
         return Err(ProjectionError::TooFew { found, needed: FEWEST });
@@ -133,7 +142,7 @@ pub fn plane(vectors: &[Vec<f64>]) -> Result<(Vec<(f64, f64)>, [f64; 2]), Projec
     let (plane, explained) =
         principal(&Array2::from_shape_vec((found, length), vectors.concat()).map_err(library)?)?;
     let (x, y) = (plane.column(0), plane.column(1));
-    Ok((x.iter().copied().zip(y.iter().copied()).collect(), explained))
+    Ok(Plane { points: x.iter().copied().zip(y.iter().copied()).collect(), explained })
 }
 
 /// Prefixed keys, then means, then unprefixed keys.

@@ -31,6 +31,6 @@ pub use measure::{Health, Landed, landed};
 pub use outcome::{
     Agreement, Axis, Cell, Claim, Experiment, Figure, Mark, Paper, Reproduction, Series, Status, Table,
 };
-pub use plan::{Chosen, Plan, Selection, Set, VARIANTS};
+pub use plan::{Chosen, Plan, Selection, Set, VARIANTS, grouped};
 pub use run::{Step, Wanted, reproduce};
 pub use singles::{Single, Singles, Unmade, singles};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ReproduceError;
 use crate::edit::{Hparams, KeyChoice, Method, Request, Setup};
-use crate::keys::{self, Adjustment, CaseOutcome, Level, MeanOver, ScanPlan, WeightedTemplates};
+use crate::keys::{self, Adjustment, CaseOutcome, Level, MeanOver, MeansError, ScanPlan, WeightedTemplates};
 use crate::model::Model;
 use crate::reader::{BadRecord, Case, ContextTemplates, Task};
 
@@ -21,6 +21,8 @@ pub struct Plan<'a> {
     pub cases: &'a [Result<Case, BadRecord>],
     /// Context templates.
     pub contexts: &'a ContextTemplates,
+    /// The same as MEMIT and EMMET take them, see [`grouped`].
+    pub grouped: &'a ContextTemplates,
     /// C of every layer that is edited.
     pub moments: &'a BTreeMap<usize, Adjustment>,
     /// Texts for perplexity.
@@ -110,7 +112,11 @@ impl<'a> Plan<'a> {
             Method::Memit | Method::Emmet => self.memit,
             Method::FineTune | Method::FineTuneConstrained => self.fine_tune,
         };
-        let Self { contexts, moments, .. } = *self;
+        let contexts = match method {
+            Method::Memit | Method::Emmet => self.grouped,
+            Method::Rome(_) | Method::FineTune | Method::FineTuneConstrained => self.contexts,
+        };
+        let moments = self.moments;
         Setup { method, hparams, contexts, moments, rect: None, null_space: None }
     }
 
@@ -143,6 +149,24 @@ impl<'a> Plan<'a> {
         }
         Ok(found)
     }
+}
+
+/// Context templates as MEMIT and its kin take them: the bare one in a group of its own, so that kᵘ has half the weight in k̄, and
+/// five with a prefix in another. Of ROME's list those are every second of the last ten, one a word that texts begin with.
+///
+/// A list that has groups already stays as it is.
+///
+/// # Errors
+/// Where no template has a prefix.
+pub fn grouped(contexts: &ContextTemplates) -> Result<ContextTemplates, MeansError> {
+    if contexts.groups().len() > 1 {
+        return Ok(contexts.clone());
+    }
+    let prefixed: Vec<String> =
+        contexts.templates().filter(|template| *template != "{}").map(str::to_owned).collect();
+    let mut five: Vec<String> = prefixed.iter().rev().step_by(2).take(5).cloned().collect();
+    five.reverse();
+    ContextTemplates::new(vec![vec!["{}".to_owned()], five]).map_err(|_| MeansError::NoPrefixed)
 }
 
 /// The set of a case; none of one that is at risk.

@@ -14,7 +14,7 @@ pub(super) const COLLAPSED: f64 = 5.0;
 
 /// Whether a perplexity is that of a collapsed model; one that is no number is.
 pub(super) fn collapsed(perplexity: f64, base: f64) -> bool {
-    !(perplexity < COLLAPSED * base)
+    perplexity.is_nan() || perplexity >= COLLAPSED * base
 }
 
 /// Those of some perplexities that are of collapsed models.

@@ -129,17 +129,17 @@ fn facts(
         }
     }
     let moment = plan.moments.get(&layer).map_or_else(String::new, |moment| match moment.facts().tokens {
-        Some(tokens) => format!("of {tokens} tokens"),
+        Some(tokens) => format!("summed over {tokens} tokens"),
         None => "none: C = 1, the variant without it".to_owned(),
     });
     let templates = format!("{}, SHA-256 {}", plan.contexts.templates().count(), plan.contexts.sha256());
     Ok(vec![
-        ("architecture", format!("{:?}, {} layers", model.config().architecture, model.config().layers)),
-        ("layer of ROME", layer.to_string()),
+        ("model", format!("{:?}, {} layers", model.config().architecture, model.config().layers)),
+        ("layer", layer.to_string()),
         ("cases", cases),
-        ("context templates", templates),
-        ("second moment", moment),
-        ("texts for perplexity", plan.texts.len().to_string()),
+        ("templates", templates),
+        ("moment", moment),
+        ("texts", plan.texts.len().to_string()),
         ("seed", plan.seed.to_string()),
     ])
 }

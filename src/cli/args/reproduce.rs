@@ -43,7 +43,7 @@ pub(in crate::cli) struct ReproduceArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) seed: u64,
 
-    /// Second moments of the layers' keys [default: second_moment* in the model's folder]
+    /// Second moments of the layers' keys [default: `second_moment*` in the model's folder]
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "no_moments")]
     pub(in crate::cli) moments: Vec<PathBuf>,
 

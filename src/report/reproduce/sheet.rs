@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::markdown::agreement_word;
 use crate::report::number::counted;
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
@@ -43,14 +42,13 @@ impl ReproduceReport<'_> {
             all.differ,
             counted(all.not_run, "experiment")
         );
-        let notes = [format!("the report: {}", self.folder.join("reproduction.md").display())];
         Sheet {
             command: "reproduce",
             tone: Tone::Strong,
             headline,
-            notes: notes.into(),
+            notes: self.notes(),
             facts: self.reproduction.facts.clone(),
-            grids: vec![self.papers(), self.differing()],
+            grids: vec![self.papers()],
         }
     }
 
@@ -70,31 +68,21 @@ impl ReproduceReport<'_> {
         }
     }
 
-    fn differing(&self) -> Grid {
-        let mut rows = Vec::new();
+    /// Where the whole of it is, what differs, and what was not run.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!("the report is {}", self.folder.join("reproduction.md").display())];
         for experiment in &self.reproduction.experiments {
             let place = format!("{} {}", experiment.paper.slug(), experiment.id);
-            if let Status::NotRun(why) = &experiment.status {
-                rows.push(vec![place.clone(), format!("{}: not run: {why}", experiment.title)]);
-            }
             for claim in &experiment.claims {
-                if matches!(claim.agreement, Agreement::Differs(_)) {
-                    let found = format!(
-                        "{} ({}): {}",
-                        claim.statement,
-                        agreement_word(&claim.agreement),
-                        claim.found
-                    );
-                    rows.push(vec![place.clone(), found]);
+                if let Agreement::Differs(why) = &claim.agreement {
+                    notes.push(format!("{place} differs: {}; here {}: {why}", claim.statement, claim.found));
                 }
             }
+            if let Status::NotRun(why) = &experiment.status {
+                notes.push(format!("{place} was not run: {why}"));
+            }
         }
-        Grid {
-            title: "what differs or was not run".to_owned(),
-            headers: vec!["experiment", "claim"],
-            text_columns: 2,
-            rows,
-        }
+        notes
     }
 }
 

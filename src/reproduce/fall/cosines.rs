@@ -51,7 +51,29 @@ pub(super) fn cosine_between(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
 /// Mean cosine over all pairs of different keys of a group. NaN of fewer than two.
 pub(super) fn cosine_within(group: &[Vec<f64>]) -> f64 {
     let (sum, n) = summed(group);
+    if n < 2.0 {
+        return f64::NAN;
+    }
     (sum.iter().map(|x| x * x).sum::<f64>() - n) / (n * (n - 1.0))
+}
+
+/// Share of the variance of directions that lies between two groups, from their mean cosines: 0 where both lie alike.
+///
+/// ```text
+/// c₁₁, c₂₂ within, c₁₂ between      ¼ (c₁₁ + c₂₂ − 2 c₁₂) / (1 − ¼ (c₁₁ + c₂₂ + 2 c₁₂))
+/// ```
+///
+/// Pairs are of different keys, so few keys do not look apart by chance alone; the estimate may be a little below 0.
+pub(super) fn share_between(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+    let (within, between) = (cosine_within(a) + cosine_within(b), 2.0 * cosine_between(a, b));
+    0.25 * (within - between) / (1.0 - 0.25 * (within + between))
+}
+
+/// Cosine of the mean directions of two groups. NaN where one is empty.
+pub(super) fn cosine_of_means(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+    let ((a, _), (b, _)) = (summed(a), summed(b));
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
 }
 
 /// The sum of directions, and how many there are.
@@ -73,6 +95,10 @@ mod tests {
         let [a, b] = [vec![vec![3.0, 0.0], vec![0.0, 2.0]], vec![vec![1.0, 1.0], vec![f64::NAN, 1.0]]];
         assert!((cosine_between(&a, &b) - 0.5_f64.sqrt()).abs() < 1e-15);
         assert_eq!((cosine_within(&a), cosine_within(&[vec![1.0, 0.0], vec![5.0, 0.0]])), (0.0, 1.0));
+        assert!((cosine_of_means(&a, &b) - 1.0).abs() < 1e-15 && cosine_of_means(&a, &[]).is_nan());
+        // Two groups of one direction each, at right angles: all of the variance lies between them.
+        let (x, y) = (vec![vec![1.0, 0.0]; 2], vec![vec![0.0, 3.0]; 3]);
+        assert_eq!((share_between(&x, &y), share_between(&x, &x).is_nan()), (1.0, true));
         assert!(cosine_within(&b).is_nan() && cosine_between(&a, &[]).is_nan());
     }
 }

@@ -2,11 +2,11 @@
 
 use ndarray::{Array2, ArrayView1};
 
-use super::cosines::{Keys, cosine_between, cosine_within, directions};
+use super::cosines::{Keys, cosine_between, cosine_within, directions, share_between};
 use crate::keys;
 use crate::reproduce::ruling::{claim, experiment, met, number, picture, say, series, table, text};
 use crate::reproduce::{
-    Cell, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Singles,
+    Cell, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Singles,
 };
 
 /// A group of keys with its name.
@@ -53,7 +53,7 @@ fn groups(first: (&str, &[Keys; 2]), second: (&str, &[Keys; 2])) -> Vec<Group> {
 fn elements(adjusted: &[Keys; 2], unprefixed: &[Keys; 2]) -> Experiment {
     let mut found = experiment(Paper::Fall, "F2", "the two elements of the denominator, C⁻¹k̄ and kᵘ");
     fill(&mut found, groups(("C⁻¹k̄", adjusted), ("kᵘ", unprefixed)), "elements of the denominator");
-    let [left, right] = [adjusted, unprefixed].map(|[collapse, normal]| cosine_between(collapse, normal));
+    let [left, right] = [adjusted, unprefixed].map(|[collapse, normal]| share_between(collapse, normal));
     found.claims.push(apart(
         "C⁻¹k̄ of collapse and normal cases lie together, kᵘ of collapse cases lies apart",
         [left, right],
@@ -67,7 +67,7 @@ fn elements(adjusted: &[Keys; 2], unprefixed: &[Keys; 2]) -> Experiment {
 fn cases(means: &[Keys; 2], unprefixed: &[Keys; 2]) -> Experiment {
     let mut found = experiment(Paper::Fall, "F3", "prefixed and unprefixed keys of both sets");
     fill(&mut found, groups(("k̄", means), ("kᵘ", unprefixed)), "prefixed and unprefixed keys");
-    let [left, right] = [means, unprefixed].map(|[collapse, normal]| cosine_between(collapse, normal));
+    let [left, right] = [means, unprefixed].map(|[collapse, normal]| share_between(collapse, normal));
     found.claims.push(apart(
         "prefixed keys of both sets lie together, the unprefixed ones of collapse cases lie apart and in one place",
         [left, right],
@@ -77,25 +77,27 @@ fn cases(means: &[Keys; 2], unprefixed: &[Keys; 2]) -> Experiment {
     found
 }
 
-/// Mean cosine between the sets of what lies together and of what lies apart, and within what lies apart.
+/// Shares of the variance between the sets, of what lies together and of what lies apart, and mean cosine within what lies apart.
 fn apart(
     statement: &'static str,
     [together, apart]: [f64; 2],
     within: f64,
     [first, second]: [&str; 2],
-) -> crate::reproduce::Claim {
-    let separate = apart <= 0.5 * together;
+) -> Claim {
     claim(
         statement,
         "",
         format!(
-            "mean cosine between the sets {} of {first} and {} of {second}, {} among kᵘ of collapse cases (agrees where the second is \
-             at most half the first and the third at least 0.95; in kind from 0.8)",
+            "the set explains {} of the variance of {first} and {} of that of {second}; mean cosine {} among kᵘ of collapse cases \
+             (agrees where the second is 0.4 or more and three times the first, and the cosine at least 0.95; in kind from twice and 0.8)",
             say(together),
             say(apart),
             say(within)
         ),
-        met(separate && within >= 0.95, separate && within >= 0.8),
+        met(
+            apart >= 0.4 && apart >= 3.0 * together && within >= 0.95,
+            apart >= 2.0 * together && within >= 0.8,
+        ),
         "keys of the collapse set are no group of their own here",
     )
 }
@@ -119,7 +121,7 @@ fn fill(found: &mut Experiment, groups: Vec<Group>, caption: &str) {
 fn drawn(groups: Vec<Group>, caption: &str) -> Option<Figure> {
     let groups: Vec<Group> = groups.into_iter().map(|(name, keys)| (name, directions(&keys))).collect();
     let all: Keys = groups.iter().flat_map(|(_, keys)| keys.clone()).collect();
-    let (points, explained) = keys::plane(&all).ok()?;
+    let keys::Plane { points, explained } = keys::plane(&all).ok()?;
     let mut points = points.into_iter();
     let series = groups
         .into_iter()
