@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::edit_runs::{Desk, fingerprints, json_of};
 
-/// Kills runs at seeded moments until one of them ends by itself; gives how many were killed.
-fn killed_until_done(desk: &Desk, args: &[&str], random: &mut Xoshiro256PlusPlus) -> usize {
+/// Kills runs at seeded moments until one of them ends by itself, or has the last file in its place; gives how many were killed.
+fn killed_until_done(desk: &Desk, args: &[&str], last: &str, random: &mut Xoshiro256PlusPlus) -> usize {
     for killed in 0..200 {
         let mut child = desk.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // The first runs are killed early, so that every part of a step is met; later ones live longer, so that the whole ends.
@@ -23,6 +23,9 @@ fn killed_until_done(desk: &Desk, args: &[&str], random: &mut Xoshiro256PlusPlus
         }
         child.kill().unwrap();
         child.wait().unwrap();
+        if desk.at(last).exists() {
+            return usize::try_from(killed).unwrap() + 1;
+        }
     }
     panic!("it never ended");
 }
@@ -37,7 +40,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_bytes_of_one_that_was_not() {
     for round in 0..2 {
         let (ledger, folder) = (format!("{round}.jsonl"), format!("{round}"));
         let args = ["--sequential", "--ledger", &ledger, "--resume", "-o", &folder];
-        killed += killed_until_done(&desk, &args, &mut random);
+        killed += killed_until_done(&desk, &args, &folder, &mut random);
         assert!(
             fs::read(desk.at(&ledger)).unwrap() == fs::read(desk.at("alone.jsonl")).unwrap(),
             "round {round}"
@@ -55,7 +58,8 @@ fn edits_that_were_each_made_from_the_original_are_taken_up_too() {
     let desk = Desk::new();
     desk.cases(24..30);
     desk.done(&["--ledger", "alone.jsonl"]);
-    killed_until_done(&desk, &["--ledger", "a.jsonl", "--resume"], &mut Xoshiro256PlusPlus::seed_from_u64(5));
+    let args = ["--ledger", "a.jsonl", "--resume"];
+    killed_until_done(&desk, &args, "no such file", &mut Xoshiro256PlusPlus::seed_from_u64(5));
     assert!(fs::read(desk.at("a.jsonl")).unwrap() == fs::read(desk.at("alone.jsonl")).unwrap());
 }
 
