@@ -47,6 +47,7 @@ impl From<ReproduceError> for Failure {
             ReproduceError::Scan(error) => error.into(),
             ReproduceError::Edit(error) => error.into(),
             ReproduceError::Evaluate(error) => error.into(),
+            ReproduceError::Sequence(error) => (*error).into(),
             ReproduceError::Means(_) => Self::new("usage", error).hint("give --contexts FILE with prefixes"),
             ReproduceError::Layers { .. } => Self::new("usage", error).hint("name it with --layer N"),
             ReproduceError::NoMoment { .. } => Self::new("usage", error)

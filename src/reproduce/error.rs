@@ -4,6 +4,7 @@ use crate::edit::EditError;
 use crate::evaluate::EvaluateError;
 use crate::keys::{MeansError, ScanError};
 use crate::model::ModelError;
+use crate::sequence::SequenceError;
 
 /// Why no experiment can be run.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +25,19 @@ pub enum ReproduceError {
     /// A model could not be scored.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// A sequence of edits cannot go on.
+    #[error(transparent)]
+    Sequence(Box<SequenceError>),
     /// ROME edits one layer.
     #[error("ROME edits one layer, its hyper-parameters name {found}")]
     Layers { found: usize },
     /// No second moment of a layer.
     #[error("there is no second moment of layer {layer}")]
     NoMoment { layer: usize },
+}
+
+impl From<SequenceError> for ReproduceError {
+    fn from(error: SequenceError) -> Self {
+        Self::Sequence(Box::new(error))
+    }
 }

@@ -1,7 +1,7 @@
 //! How a model does, edited or not: perplexity, tasks, and what it says about the edited facts.
 
 use super::{Plan, ReproduceError};
-use crate::evaluate::{self, CaseScores, Measure, PromptKind, Scoring};
+use crate::evaluate::{self, CaseScores, Measure, PromptKind, Quality, QualitySummary, Scoring};
 use crate::model::Model;
 use crate::reader::Case;
 
@@ -20,14 +20,7 @@ impl Health {
     /// # Errors
     /// Where it cannot be run.
     pub fn of(model: &Model, plan: &Plan<'_>) -> Result<Self, ReproduceError> {
-        let tasks = plan
-            .tasks
-            .iter()
-            .map(|(_, records)| Ok(evaluate::test(model, records, |_| {})?.accuracy.unwrap_or(f64::NAN)));
-        Ok(Self {
-            perplexity: perplexity(model, plan)?,
-            tasks: tasks.collect::<Result<_, ReproduceError>>()?,
-        })
+        Ok(Self { perplexity: perplexity(model, plan)?, tasks: tasks(model, plan)? })
     }
 }
 
@@ -38,6 +31,41 @@ impl Health {
 pub(super) fn perplexity(model: &Model, plan: &Plan<'_>) -> Result<f64, ReproduceError> {
     let texts = evaluate::perplexity(model, plan.texts, Scoring::default(), |_| {})?;
     Ok(texts.summary.mean_of_text_perplexities)
+}
+
+/// Share of right answers of each task file; NaN where none can be asked.
+pub(super) fn tasks(model: &Model, plan: &Plan<'_>) -> Result<Vec<f64>, ReproduceError> {
+    let of = |(_, records): &(String, Vec<_>)| {
+        Ok(evaluate::test(model, records, |_| {})?.accuracy.unwrap_or(f64::NAN))
+    };
+    plan.tasks.iter().map(of).collect()
+}
+
+/// COUNTERFACT's success rates over cases; NaN where no case has a prompt of the kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rates {
+    /// ES.
+    pub(super) efficacy: f64,
+    /// PS.
+    pub(super) generalization: f64,
+    /// NS.
+    pub(super) specificity: f64,
+    /// S, their harmonic mean.
+    pub(super) score: f64,
+}
+
+impl Rates {
+    /// Over the cases of a model, or those of several put together.
+    pub(super) fn of(quality: &Quality) -> Self {
+        let summary = QualitySummary::of(quality);
+        let rate = |kind| summary.metric(kind, Measure::Success).map_or(f64::NAN, |spread| spread.mean);
+        Self {
+            efficacy: rate(PromptKind::Rewrite),
+            generalization: rate(PromptKind::Paraphrase),
+            specificity: rate(PromptKind::Neighborhood),
+            score: summary.score.unwrap_or(f64::NAN),
+        }
+    }
 }
 
 /// What a model says about one edited fact: token accuracies, as the papers on collapse report them.
@@ -63,8 +91,8 @@ pub fn landed(
     model: &Model,
     cases: &[Case],
     contexts: &[String],
-    before: Option<&evaluate::Quality>,
-) -> Result<(evaluate::Quality, Vec<Landed>), ReproduceError> {
+    before: Option<&Quality>,
+) -> Result<(Quality, Vec<Landed>), ReproduceError> {
     let records: Vec<_> = cases.iter().cloned().map(Ok).collect();
     let mut quality = evaluate::quality(model, &records, contexts, |_| {})?;
     if let Some(before) = before {

@@ -7,24 +7,39 @@
 //! every case edited alone, by each method                     singles
 //! The Fall of ROME                                            fall
 //! The Butterfly Effect                                        butterfly
-//! Gradual and catastrophic forgetting                         forgetting
-//! Rebuilding ROME                                             disabling
-//! EMMET                                                       batches
-//! RECT                                                        kept
+//! its Figure 4; Gradual and Catastrophic Forgetting           sequential, forgetting (streams, forgotten)
+//! Rebuilding ROME                                             rebuilding
+//! EMMET                                                       unified, objective
+//! RECT                                                        harms, rect_sequence
+//! what was edited, to go back to                              original
 //! one after the other, whatever one of them cannot            run
 //! tables, figures and claims that come out                    outcome
 //! by which rule a claim agrees                                ruling
 //! ```
 
 mod butterfly;
+#[cfg(test)]
+mod desk;
 mod error;
 mod fall;
+mod forgetting;
+mod forgotten;
+mod harms;
 mod measure;
+mod objective;
+mod original;
 mod outcome;
 mod plan;
+mod rebuilding;
+mod rect_sequence;
 mod ruling;
 mod run;
+mod sequential;
 mod singles;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod unified;
 
 pub use error::ReproduceError;
 pub use measure::{Health, Landed, landed};

@@ -2,7 +2,8 @@
 
 use super::ruling::not_run;
 use super::{
-    Experiment, Paper, Plan, ReproduceError, Reproduction, Selection, Set, butterfly, fall, singles,
+    Experiment, Paper, Plan, ReproduceError, Reproduction, Selection, Set, butterfly, fall, forgetting,
+    harms, rebuilding, singles, unified,
 };
 use crate::edit::Method;
 use crate::model::Model;
@@ -31,8 +32,13 @@ pub enum Step<'a> {
 type Experiments =
     fn(&mut Model, &Plan<'_>, &Selection, &mut dyn FnMut(&str)) -> Result<Vec<Experiment>, ReproduceError>;
 
-/// Papers whose experiments share nothing with others.
-const APART: &[(Paper, Experiments)] = &[];
+/// Experiments that share nothing with others, and the papers that each is of.
+const APART: &[(&[Paper], Experiments)] = &[
+    (&[Paper::Forgetting, Paper::Butterfly], forgetting::experiments),
+    (&[Paper::Rebuilding], rebuilding::experiments),
+    (&[Paper::Unified], unified::experiments),
+    (&[Paper::Harms], harms::experiments),
+];
 
 /// Runs the papers' experiments on a model. Afterwards the model is as it was.
 ///
@@ -54,7 +60,8 @@ pub fn reproduce(
     if wants(Paper::Fall) || wants(Paper::Butterfly) {
         experiments.extend(alone(model, plan, &selection, wanted, progress)?);
     }
-    for (paper, run) in APART.iter().filter(|(paper, _)| wants(*paper)) {
+    for (papers, run) in APART {
+        let Some(paper) = papers.iter().find(|paper| wants(**paper)) else { continue };
         progress(Step::Begin(paper.title(), 1));
         let outcome = run(model, plan, &selection, &mut |what| progress(Step::At(what)));
         experiments.extend(outcome.unwrap_or_else(|error| vec![failed(*paper, &error)]));
