@@ -133,7 +133,8 @@ fn every_file_that_the_record_names_is_there_and_no_other() {
     named.sort();
     assert_eq!(names(&run.folder.path().join("out")), named);
     let page = fs::read_to_string(run.folder.path().join("out/reproduction.md")).unwrap();
-    for figure in named.iter().filter(|name| name.ends_with(".svg")) {
+    let is_figure = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "svg");
+    for figure in named.iter().filter(is_figure) {
         assert!(page.contains(&format!("]({figure})")), "{figure}");
         assert!(fs::read_to_string(run.folder.path().join("out").join(figure)).unwrap().starts_with("<svg"));
     }

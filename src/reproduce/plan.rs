@@ -162,11 +162,13 @@ pub fn grouped(contexts: &ContextTemplates) -> Result<ContextTemplates, MeansErr
     if contexts.groups().len() > 1 {
         return Ok(contexts.clone());
     }
-    let prefixed: Vec<String> =
-        contexts.templates().filter(|template| *template != "{}").map(str::to_owned).collect();
-    let mut five: Vec<String> = prefixed.iter().rev().step_by(2).take(5).cloned().collect();
+    let prefixed: Vec<&str> = contexts.templates().filter(|template| *template != "{}").collect();
+    let mut five: Vec<String> = prefixed.iter().rev().step_by(2).take(5).map(|&one| one.to_owned()).collect();
     five.reverse();
-    ContextTemplates::new(vec![vec!["{}".to_owned()], five]).map_err(|_| MeansError::NoPrefixed)
+    match ContextTemplates::new(vec![vec!["{}".to_owned()], five]) {
+        Ok(grouped) if !prefixed.is_empty() => Ok(grouped),
+        Ok(_) | Err(_) => Err(MeansError::NoPrefixed),
+    }
 }
 
 /// The set of a case; none of one that is at risk.
@@ -182,3 +184,21 @@ fn set_of(case: &CaseOutcome, stand_in: bool) -> Option<Set> {
 
 /// The variants of ROME that are measured on every case.
 pub const VARIANTS: [KeyChoice; 3] = [KeyChoice::Rome, KeyChoice::CRome, KeyChoice::PRome];
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memit_takes_one_template_a_word_and_the_bare_one_apart() {
+        let mut all = vec!["{}".to_owned()];
+        all.extend((0..20).map(|n| format!("text {n}. {{}}")));
+        let found = grouped(&ContextTemplates::new(vec![all]).unwrap()).unwrap();
+        let five = [11, 13, 15, 17, 19].map(|n| format!("text {n}. {{}}")).to_vec();
+        assert_eq!(found.groups(), [vec!["{}".to_owned()], five]);
+        assert_eq!(grouped(&found).unwrap(), found);
+        let bare = ContextTemplates::new(vec![vec!["{}".to_owned()]]).unwrap();
+        assert_eq!(grouped(&bare), Err(MeansError::NoPrefixed));
+    }
+}

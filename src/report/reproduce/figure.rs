@@ -57,8 +57,8 @@ where
         .bold_line_style(GREY.mix(0.25))
         .x_desc(&figure.x.label)
         .y_desc(&figure.y.label)
-        .x_label_formatter(&|x| significant(*x, 2))
-        .y_label_formatter(&|y| significant(*y, 2))
+        .x_label_formatter(&|x| tick(*x))
+        .y_label_formatter(&|y| tick(*y))
         .axis_desc_style(("sans-serif", 15))
         .label_style(("sans-serif", 12))
         .draw()?;
@@ -86,6 +86,11 @@ where
         .label_font(("sans-serif", 13))
         .draw()?;
     area.present()
+}
+
+/// The label of a tick. Steps are added up, so that the one at 0 may be off by rounding.
+fn tick(x: f64) -> String {
+    significant(if x.abs() < 1e-14 { 0.0 } else { x }, 2)
 }
 
 /// The points that have a place on both axes.
