@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Plan;
+use super::{Plan, grouped};
 use crate::edit::Hparams;
 use crate::keys::Adjustment;
 use crate::model::Model;
@@ -21,6 +21,7 @@ pub(super) struct Desk {
     fine_tune: Hparams,
     cases: Vec<Result<Case, BadRecord>>,
     contexts: ContextTemplates,
+    grouped: ContextTemplates,
     moments: BTreeMap<usize, Adjustment>,
     texts: Vec<String>,
     tasks: Vec<(String, Vec<Result<Task, BadRecord>>)>,
@@ -41,6 +42,7 @@ impl Desk {
         let moment = world("model/second_moment.safetensors");
         let moment = SecondMoment::read(&moment, None, &Limits::default(), IoMode::Auto).unwrap();
         let rome = Hparams { layers: vec![0], v_lr: 0.3, v_num_grad_steps: steps, ..Hparams::default() };
+        let contexts = read_contexts(&world("contexts.json")).unwrap();
         let tasks = ["facts", "choices"].map(|name| {
             let records = read_tasks(&world(&format!("tasks/{name}.jsonl"))).unwrap();
             (name.to_owned(), records.into_iter().take(items).collect())
@@ -51,7 +53,8 @@ impl Desk {
             fine_tune: Hparams { lr: 2e-3, norm_constraint: Some(5e-3), ..rome.clone() },
             rome,
             cases: read_cases(&world("cases.json")).unwrap(),
-            contexts: read_contexts(&world("contexts.json")).unwrap(),
+            grouped: grouped(&contexts).unwrap(),
+            contexts,
             moments: BTreeMap::from([(0, Adjustment::new(moment, 0.0).unwrap())]),
             texts: all.lines().take(texts).map(str::to_owned).collect(),
             tasks: tasks.into_iter().collect(),
@@ -60,8 +63,8 @@ impl Desk {
 
     /// A plan with at most so many cases of each set.
     pub(super) fn plan(&self, most: usize) -> Plan<'_> {
-        let Self { rome, memit, fine_tune, cases, contexts, moments, texts, tasks } = self;
-        Plan { rome, memit, fine_tune, cases, contexts, moments, texts, tasks, most, seed: 0 }
+        let Self { rome, memit, fine_tune, cases, contexts, grouped, moments, texts, tasks } = self;
+        Plan { rome, memit, fine_tune, cases, contexts, grouped, moments, texts, tasks, most, seed: 0 }
     }
 }
 
