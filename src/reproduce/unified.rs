@@ -28,7 +28,7 @@ const IDENTITIES: usize = 4;
 struct Batches {
     method: Method,
     size: usize,
-    batches: usize,
+    count: usize,
     /// Batches whose edit could not be made.
     unmade: usize,
     quality: Quality,
@@ -77,11 +77,9 @@ fn identity(
 ) -> Result<Vec<(String, f64)>, ReproduceError> {
     let mut found = Vec::new();
     for chosen in normal.iter().take(IDENTITIES) {
-        let Ok(case) =
-            made(RomeCase::of(model, &chosen.request, &plan.setup(Method::Rome(KeyChoice::CRome))))?
-        else {
-            continue;
-        };
+        // MEMIT's templates, so that the keys are the same.
+        let setup = Setup { contexts: plan.grouped, ..plan.setup(Method::Rome(KeyChoice::CRome)) };
+        let Ok(case) = made(RomeCase::of(model, &chosen.request, &setup))? else { continue };
         let setup = Setup { hparams, ..plan.setup(Method::Emmet) };
         let requests = std::slice::from_ref(&chosen.request);
         let Ok(edit) = made(edit::edit(model, requests, &setup, &mut History::default()))? else { continue };
@@ -102,7 +100,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn of(model: &Model, plan: &'a Plan<'a>, hparams: &'a Hparams) -> Result<Self, ReproduceError> {
-        let templates = WeightedTemplates::new(plan.contexts, MeanOver::Every)?;
+        let templates = WeightedTemplates::new(plan.grouped, MeanOver::Every)?;
         let preserved = preserved_keys(model, plan, plan.layer()?)?;
         Ok(Self { plan, hparams, templates, preserved })
     }
@@ -118,7 +116,7 @@ impl<'a> Bench<'a> {
         let mut all = Batches {
             method,
             size,
-            batches: 0,
+            count: 0,
             unmade: 0,
             quality: Quality { cases: Vec::new(), refused: Vec::new() },
             perplexities: Vec::new(),
@@ -128,7 +126,7 @@ impl<'a> Bench<'a> {
             let requests: Vec<Request> = batch.iter().map(|chosen| chosen.request.clone()).collect();
             let setup = Setup { hparams: self.hparams, ..self.plan.setup(method) };
             let edit = made(edit::edit(model, &requests, &setup, &mut History::default()))?;
-            all.batches += 1;
+            all.count += 1;
             let Ok(edit) = edit else {
                 all.unmade += 1;
                 continue;
@@ -202,7 +200,7 @@ fn numbers(all: &[Batches], base: f64) -> Table {
     let row = |batches: &Batches| {
         let rates = Rates::of(&batches.quality);
         let mut row = vec![text(batches.method.name())];
-        row.extend([batches.size, batches.batches, batches.unmade].map(Cell::Count));
+        row.extend([batches.size, batches.count, batches.unmade].map(Cell::Count));
         let perplexity = crate::stats::mean(&batches.perplexities).unwrap_or(f64::NAN);
         let values = [
             rates.efficacy,
