@@ -18,8 +18,6 @@
 //! ```
 
 mod butterfly;
-#[cfg(test)]
-mod desk;
 mod error;
 mod fall;
 mod forgetting;

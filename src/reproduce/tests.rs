@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-use super::desk::{Desk, bits, model};
+mod desk;
+
+use self::desk::{Desk, bits, model};
 use super::{
     Agreement, Cell, Claim, Experiment, Plan, ReproduceError, Selection, forgetting, harms, rebuilding,
     unified,

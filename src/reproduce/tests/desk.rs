@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Plan, grouped};
 use crate::edit::Hparams;
 use crate::keys::Adjustment;
 use crate::model::Model;
@@ -13,6 +12,7 @@ use crate::reader::{
     BadRecord, Case, ContextTemplates, IoMode, Limits, SecondMoment, Task, read_cases, read_contexts,
     read_tasks,
 };
+use crate::reproduce::{Plan, grouped};
 
 /// All of it.
 pub(super) struct Desk {
