@@ -13,7 +13,7 @@ fn world(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/world").join(file)
 }
 
-/// A run of the two papers on single edits, with three cases of each set, few texts and few tasks.
+/// A run of the two papers on single edits, with two cases of each set, few texts and few tasks.
 struct Run {
     ran: Ran,
     folder: TempDir,
@@ -31,9 +31,9 @@ impl Run {
             at(name)
         };
         let (texts, facts, choices) =
-            (first("texts.txt", 12), first("tasks/facts.jsonl", 16), first("tasks/choices.jsonl", 16));
+            (first("texts.txt", 6), first("tasks/facts.jsonl", 8), first("tasks/choices.jsonl", 8));
         let (model, out) = (world(model).display().to_string(), at("out"));
-        let args = ["reproduce", "--model", &model, "-o", &out, "--most", "3", "--progress", "always"];
+        let args = ["reproduce", "--model", &model, "-o", &out, "--most", "2", "--progress", "always"];
         let small = ["--texts", &texts, "--tasks", &facts, &choices];
         let ran =
             finish(&mut program(&[&args[..], &small, &["--only", "fall-of-rome", "butterfly"]].concat()));
@@ -141,7 +141,7 @@ fn every_file_that_the_record_names_is_there_and_no_other() {
     let table = fs::read_to_string(run.folder.path().join("out/fall-of-rome-t1.csv")).unwrap();
     assert_eq!(table.lines().count(), 7, "{table}");
     assert!(
-        table.starts_with("set,quantity,edits,mean,median,least,largest\ncollapse,|denominator|,3,"),
+        table.starts_with("set,quantity,edits,mean,median,least,largest\ncollapse,|denominator|,2,"),
         "{table}"
     );
 }
@@ -156,7 +156,7 @@ fn the_report_names_its_files_and_what_was_not_run_and_the_run_says_where_it_is(
     let Ran { stdout, stderr, .. } = &run.ran;
     assert!(stdout.contains("fall-of-rome F5 was not run: it needs an encoder: --encoder DIR"), "{stdout}");
     assert!(stdout.contains("reproduction.md"), "{stdout}");
-    assert!(stderr.contains("editing every case alone: 50% of 6 parts"), "{stderr}");
+    assert!(stderr.contains("editing every case alone: 50% of 4 parts"), "{stderr}");
     assert!(stderr.contains(" left"), "{stderr}");
 }
 
