@@ -8,16 +8,18 @@
 //! The Fall of ROME                                            fall
 //! The Butterfly Effect                                        butterfly
 //! its Figure 4; Gradual and Catastrophic Forgetting           sequential, forgetting (streams, forgotten)
-//! Rebuilding ROME                                             rebuilding
-//! EMMET                                                       unified, objective
-//! RECT                                                        harms, rect_sequence
+//! Rebuilding ROME                                             rebuilding (disabling)
+//! EMMET                                                       unified (batches, objective)
+//! RECT                                                        harms (rect_sequence)
 //! what was edited, to go back to                              original
 //! one after the other, whatever one of them cannot            run
 //! tables, figures and claims that come out                    outcome
 //! by which rule a claim agrees                                ruling
 //! ```
 
+mod batches;
 mod butterfly;
+mod disabling;
 mod error;
 mod fall;
 mod forgetting;
