@@ -18,18 +18,18 @@ use collapse_diagnostics::reader::{
 
 use super::rome_oracle::{hparams, setup, update};
 
-fn world(file: &str) -> PathBuf {
+pub(crate) fn world(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/world").join(file)
 }
 
 /// One of the two models, with what its edits are made with.
-struct World {
+pub(crate) struct World {
     folder: &'static str,
-    moments: BTreeMap<usize, Adjustment>,
-    contexts: ContextTemplates,
+    pub(crate) moments: BTreeMap<usize, Adjustment>,
+    pub(crate) contexts: ContextTemplates,
     texts: Vec<String>,
     /// Perplexity before any edit.
-    base: f64,
+    pub(crate) base: f64,
 }
 
 /// A case, and what its edits need.
@@ -40,7 +40,7 @@ struct Edited {
 }
 
 impl World {
-    fn open(folder: &'static str) -> Self {
+    pub(crate) fn open(folder: &'static str) -> Self {
         let (limits, io) = (Limits::default(), IoMode::Auto);
         let moment = world(&format!("{folder}/second_moment.safetensors"));
         let moment = SecondMoment::read(&moment, None, &limits, io).unwrap();
@@ -56,11 +56,11 @@ impl World {
         world
     }
 
-    fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> Model {
         Model::open(&world(self.folder), &Limits::default(), IoMode::Auto).unwrap()
     }
 
-    fn rome(&self, model: &Model, request: &Request) -> RomeCase {
+    pub(crate) fn rome(&self, model: &Model, request: &Request) -> RomeCase {
         let hparams = hparams();
         let setup = setup(Method::Rome(KeyChoice::Rome), &hparams, &self.contexts, &self.moments);
         RomeCase::of(model, request, &setup).unwrap()
@@ -94,7 +94,7 @@ impl World {
         model
     }
 
-    fn perplexity_of(&self, model: &Model) -> f64 {
+    pub(crate) fn perplexity_of(&self, model: &Model) -> f64 {
         perplexity(model, &self.texts, Scoring::default(), |_| ()).unwrap().summary.perplexity
     }
 

@@ -34,6 +34,7 @@ mod model_runs; // attention, continuations, patches, shared prefixes; for any n
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
 mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod phenomenon_edits; // the findings on single edits: they hold on the world and fail on its control
+mod phenomenon_sequences; // the findings on what is left and on edits that add up: on the world and its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
 mod reproduce; // the papers' experiments, on the world and on its control
