@@ -2,7 +2,7 @@
 
 use super::measure::{Rates, perplexity};
 use super::objective::{Distances, apart_from_c_rome, change, factors, mean_keys, preserved_keys};
-use super::singles::made;
+use super::singles::{made, unmade};
 use super::{Chosen, Plan, ReproduceError};
 use crate::edit::{self, Edit, History, Hparams, KeyChoice, Method, Request, RomeCase, Setup};
 use crate::evaluate::{self, Quality};
@@ -111,10 +111,8 @@ impl<'a> Bench<'a> {
             let setup = Setup { hparams: self.hparams, ..self.plan.setup(method) };
             let edit = made(edit::edit(model, &requests, &setup, &mut History::default()))?;
             all.count += 1;
-            let Ok(edit) = edit else {
-                all.unmade += 1;
-                continue;
-            };
+            all.unmade += usize::from(unmade(&edit).is_some());
+            let Some(edit) = edit.ok().filter(|edit| !edit.updates.is_empty()) else { continue };
             let measured = self.measure(model, batch, &requests, &edit, &mut all);
             edit.undo(model)?;
             measured?;
@@ -138,8 +136,6 @@ impl<'a> Bench<'a> {
             // Keys lie before the matrix that is edited, so that the edited model has those of the unedited one.
             let keys = mean_keys(model, requests, self.plan.layer()?, &self.templates)?;
             all.distances.push(Distances::of(&change(model, edit)?, &self.preserved, &keys, residuals));
-        } else {
-            all.unmade += 1;
         }
         Ok(())
     }

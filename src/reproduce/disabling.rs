@@ -13,7 +13,7 @@
 use super::measure::perplexity;
 use super::original::Original;
 use super::ruling::median;
-use super::singles::made;
+use super::singles::{Unmade, made, unmade};
 use super::{Chosen, Plan, ReproduceError, Set};
 use crate::edit::{self, KeyChoice, Method, RomeCase};
 use crate::evaluate::{self, CaseScores};
@@ -43,25 +43,36 @@ pub(super) struct Scanned {
     pub(super) scores: Option<CaseScores>,
 }
 
+/// The edits of some cases.
+#[derive(Default)]
+pub(super) struct Scan {
+    pub(super) edits: Vec<Scanned>,
+    pub(super) unmade: Vec<Unmade>,
+}
+
+/// Edits one case, the `at`-th of the selection, by each variant, each time from the unedited model.
 pub(super) fn scan(
     model: &mut Model,
     plan: &Plan<'_>,
-    chosen: &Chosen,
+    (at, chosen): (usize, &Chosen),
     original: &Original,
-    all: &mut Vec<Scanned>,
+    all: &mut Scan,
 ) -> Result<(), ReproduceError> {
     let entropy_before = entropy(model, &chosen.case, plan.seed)?;
     let setup = plan.setup(Method::Rome(KeyChoice::Rome));
-    let Ok(case) = made(RomeCase::of(model, &chosen.request, &setup))? else { return Ok(()) };
+    let case = made(RomeCase::of(model, &chosen.request, &setup))?;
     for choice in CHOICES {
-        let Ok(edit) = made(edit::edit_with(model, &case, choice, &plan.setup(Method::Rome(choice))))? else {
-            continue;
+        let method = Method::Rome(choice);
+        let edit = match &case {
+            Ok(case) => made(edit::edit_with(model, case, choice, &plan.setup(method)))?,
+            Err(reason) => Err(reason.clone()),
         };
-        if edit.updates.is_empty() {
+        if let Some(reason) = unmade(&edit) {
+            all.unmade.push(Unmade { case: at, method, reason });
             continue;
         }
         let quality = evaluate::quality(model, &[Ok(chosen.case.clone())], &[], |_| {})?;
-        all.push(Scanned {
+        all.edits.push(Scanned {
             choice,
             set: chosen.set,
             case_id: chosen.case.case_id.clone(),

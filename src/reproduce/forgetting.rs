@@ -1,6 +1,6 @@
 //! Gradual and Catastrophic Forgetting, with Figure 4 of the Butterfly Effect, which follows the same sequences.
 //!
-//! The phases of the paper are read off plots. Here: a step is one edit, its factor |Δₜ| / |Δₜ₋₁| from the third edit on.
+//! The phases of the paper are read off plots. Here: a step is one edit, its factor |Δₜ| / |Δₜ₋₁| from the second edit on.
 
 use super::forgotten::growth_exponent;
 use super::ruling::{claim, experiment, mean_measured, met, number, picture, say, series, table, text};

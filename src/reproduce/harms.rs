@@ -5,15 +5,14 @@
 use super::measure::{Health, Landed, landed};
 use super::rect_sequence::{Sequenced, sequence, sequences};
 use super::ruling::{
-    COLLAPSED, claim, collapsed, count_collapsed, experiment, mean_measured, median, met, number, picture,
-    quantile, say, series, table, text,
+    COLLAPSED, claim, collapsed, count_collapsed, experiment, mean_measured, median, met, not_run, number,
+    picture, quantile, say, series, table, text,
 };
-use super::singles::made;
+use super::singles::{Unmade, made, not_made, unmade};
 use super::{
     Cell, Chosen, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Table,
 };
 use crate::edit::{self, KeyChoice, Method, RectKind, RomeCase, Setup};
-use crate::evaluate::Quality;
 use crate::model::Model;
 
 /// Cases of each set that are edited alone.
@@ -22,6 +21,13 @@ const CASES: usize = 6;
 const SHARES: [f64; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
 /// The share that the paper recommends.
 pub(super) const ADVISED: f64 = 0.4;
+
+/// The whole update.
+const WHOLE: RectKind = RectKind::Relative(1.0);
+/// The share of it that is advised.
+const PART: RectKind = RectKind::Relative(ADVISED);
+const ROME: Method = Method::Rome(KeyChoice::Rome);
+const OVER_SHARES: &str = "edit quality and general ability over the share that is kept";
 
 /// One edit under one mask.
 struct Masked {
@@ -42,46 +48,67 @@ pub(super) fn experiments(
     selection: &Selection,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Experiment>, ReproduceError> {
+    if let Some(why) = selection.one_sided() {
+        return Ok(vec![not_run(Paper::Harms, "F5", OVER_SHARES, why)]);
+    }
     let base = Health::of(model, plan)?;
-    let mut all = Vec::new();
-    for chosen in Set::ALL.iter().flat_map(|set| selection.of(*set).take(CASES)) {
-        progress(&format!("{} under masks", chosen.case.case_id));
-        all.extend(alone(model, plan, chosen)?);
+    let (mut all, mut refused) = (Vec::new(), Vec::new());
+    for set in Set::ALL {
+        let own = selection.chosen.iter().enumerate().filter(|(_, chosen)| chosen.set == set);
+        for (at, chosen) in own.take(CASES) {
+            progress(&format!("{} under masks", chosen.case.case_id));
+            match alone(model, plan, chosen)? {
+                Ok(masked) => all.extend(masked),
+                Err(reason) => refused.push(Unmade { case: at, method: ROME, reason }),
+            }
+        }
     }
     let mut lines = Vec::new();
-    for mask in [RectKind::Relative(1.0), RectKind::Relative(ADVISED)] {
+    for mask in [WHOLE, PART] {
         progress(&format!("normal cases in sequence, keeping {}", say(mask.share())));
         lines.push(sequence(model, plan, selection, mask)?);
     }
-    Ok(vec![shares(&all, &base, &lines), sequences(&lines, &base, plan)])
+    let mut single = shares(&all, &base, &lines);
+    single.tables.extend(not_made(selection, &refused));
+    Ok(vec![sequences(&lines, &base, plan), single])
 }
 
-/// One case under every mask, each time from the unedited model. A case that cannot be edited gives nothing.
-fn alone(model: &mut Model, plan: &Plan<'_>, chosen: &Chosen) -> Result<Vec<Masked>, ReproduceError> {
-    let setup = plan.setup(Method::Rome(KeyChoice::Rome));
-    let Ok(case) = made(RomeCase::of(model, &chosen.request, &setup))? else { return Ok(Vec::new()) };
+/// One case under every mask, each time from the unedited model; or why it cannot be edited.
+fn alone(
+    model: &mut Model,
+    plan: &Plan<'_>,
+    chosen: &Chosen,
+) -> Result<Result<Vec<Masked>, String>, ReproduceError> {
+    let setup = plan.setup(ROME);
+    let case = match made(RomeCase::of(model, &chosen.request, &setup))? {
+        Ok(case) => case,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let cases = std::slice::from_ref(&chosen.case);
-    let (before, _): (Quality, _) = landed(model, cases, &[], None)?;
-    let masks = SHARES.map(RectKind::Relative).into_iter().chain([RectKind::Shifted(ADVISED)]);
+    let (before, _) = landed(model, cases, &[], None)?;
     let mut found = Vec::new();
-    for mask in masks {
+    for mask in masks() {
         let setup = Setup { rect: Some(mask), ..setup };
-        let Ok(edit) = made(edit::edit_with(model, &case, KeyChoice::Rome, &setup))? else { continue };
+        let edit = made(edit::edit_with(model, &case, KeyChoice::Rome, &setup))?;
+        if let Some(reason) = unmade(&edit) {
+            return Ok(Err(reason));
+        }
+        let Ok(edit) = edit else { continue };
         let measured = Health::of(model, plan)
             .and_then(|health| Ok((health, landed(model, cases, &[], Some(&before))?.1)));
         edit.undo(model)?;
         let (health, landed) = measured?;
         if let (Some(layer), Some(landed)) = (edit.layers.first(), landed.first()) {
-            found.push(Masked {
-                set: chosen.set,
-                mask,
-                update_norm: layer.update_norm,
-                health,
-                landed: *landed,
-            });
+            let (set, update_norm) = (chosen.set, layer.update_norm);
+            found.push(Masked { set, mask, update_norm, health, landed: *landed });
         }
     }
-    Ok(found)
+    Ok(Ok(found))
+}
+
+/// Every mask.
+fn masks() -> impl Iterator<Item = RectKind> {
+    SHARES.into_iter().map(RectKind::Relative).chain([RectKind::Shifted(ADVISED)])
 }
 
 /// A number of each edit of a set under a mask.
@@ -104,8 +131,7 @@ fn perplexities(all: &[Masked], set: Set, mask: RectKind) -> Vec<f64> {
 }
 
 fn shares(all: &[Masked], base: &Health, lines: &[Sequenced]) -> Experiment {
-    let mut found =
-        experiment(Paper::Harms, "F5", "edit quality and general ability over the share that is kept");
+    let mut found = experiment(Paper::Harms, "F5", OVER_SHARES);
     found.tables.push(summary(all, base));
     found.figures = vec![
         drawn("", "efficacy and generalization, mean", all, |set, mask| quality(all, set, mask)),
@@ -116,10 +142,8 @@ fn shares(all: &[Masked], base: &Health, lines: &[Sequenced]) -> Experiment {
 }
 
 fn summary(all: &[Masked], base: &Health) -> Table {
-    let masks: Vec<RectKind> =
-        SHARES.map(RectKind::Relative).into_iter().chain([RectKind::Shifted(ADVISED)]).collect();
     let mut rows = Vec::new();
-    for (set, mask) in Set::ALL.into_iter().flat_map(|set| masks.iter().map(move |mask| (set, *mask))) {
+    for (set, mask) in Set::ALL.into_iter().flat_map(|set| masks().map(move |mask| (set, mask))) {
         let of = |of: fn(&Masked) -> f64| mean_measured(&numbers(all, set, mask, of));
         let perplexities = perplexities(all, set, mask);
         let mut row = vec![text(set.name()), text(form(mask)), Cell::Number(mask.share())];
@@ -168,9 +192,6 @@ fn drawn(name: &'static str, label: &str, all: &[Masked], of: impl Fn(Set, RectK
     let caption = format!("{label} over the share of entries kept, {} edits", all.len());
     picture(name, caption, [("share kept", false), (label, false)], Set::ALL.map(line).to_vec())
 }
-
-const WHOLE: RectKind = RectKind::Relative(1.0);
-const PART: RectKind = RectKind::Relative(ADVISED);
 
 fn kept(all: &[Masked]) -> Claim {
     let [whole, part] = [WHOLE, PART].map(|mask| quality(all, Set::Normal, mask));

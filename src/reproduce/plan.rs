@@ -91,6 +91,12 @@ impl Selection {
     pub fn of(&self, set: Set) -> impl Iterator<Item = &Chosen> {
         self.chosen.iter().filter(move |chosen| chosen.set == set)
     }
+
+    /// Why what holds the two sets against each other cannot be run, where one of them is empty.
+    pub(super) fn one_sided(&self) -> Option<String> {
+        let empty = Set::ALL.into_iter().find(|set| self.of(*set).next().is_none())?;
+        Some(format!("there is no {} case among those given", empty.name()))
+    }
 }
 
 impl<'a> Plan<'a> {

@@ -1,13 +1,18 @@
 //! Rebuilding ROME: single edits by ROME, r-ROME and p-ROME in the plane of distance and entropy, and how good they are.
 
-use super::disabling::{CHOICES, Scanned, counts, name, numbers, of, reference, scan};
+use super::disabling::{CHOICES, Scan, Scanned, counts, name, numbers, of, reference, scan};
 use super::measure::{Rates, perplexity};
 use super::original::Original;
-use super::ruling::{claim, experiment, median, met, number, picture, quantile, say, series, table, text};
+use super::ruling::{
+    claim, experiment, median, met, not_run, number, picture, quantile, say, series, table, text,
+};
+use super::singles::not_made;
 use super::{Cell, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Table};
 use crate::edit::KeyChoice;
 use crate::evaluate::Quality;
 use crate::model::Model;
+
+const DISTANCES: &str = "distance against entropy of single edits";
 
 /// Edits every case by ROME, r-ROME and p-ROME.
 ///
@@ -19,21 +24,28 @@ pub(super) fn experiments(
     selection: &Selection,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Experiment>, ReproduceError> {
+    if let Some(why) = selection.one_sided() {
+        return Ok(vec![not_run(Paper::Rebuilding, "F2", DISTANCES, why)]);
+    }
     let original = Original::of(model, &plan.rome.layers)?;
-    let scanned = original.behind(model, |model| {
-        let mut all = Vec::new();
-        for chosen in &selection.chosen {
-            progress(&format!("{} by ROME, r-ROME and p-ROME", chosen.case.case_id));
+    let Scan { edits, unmade } = original.behind(model, |model| {
+        let mut all = Scan::default();
+        for chosen in selection.chosen.iter().enumerate() {
+            progress(&format!("{} by ROME, r-ROME and p-ROME", chosen.1.case.case_id));
             scan(model, plan, chosen, &original, &mut all)?;
         }
         Ok::<_, ReproduceError>(all)
     })?;
-    Ok(vec![figure_2(&scanned), table_1(&scanned, perplexity(model, plan)?)])
+    let mut found = vec![figure_2(&edits), table_1(&edits, perplexity(model, plan)?)];
+    if let Some(last) = found.last_mut() {
+        last.tables.extend(not_made(selection, &unmade));
+    }
+    Ok(found)
 }
 
 /// |Δ| against entropy.
 fn figure_2(scanned: &[Scanned]) -> Experiment {
-    let mut found = experiment(Paper::Rebuilding, "F2", "distance against entropy of single edits");
+    let mut found = experiment(Paper::Rebuilding, "F2", DISTANCES);
     let reference = reference(scanned);
     let row = |one: &Scanned| {
         vec![

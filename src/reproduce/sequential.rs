@@ -51,13 +51,15 @@ fn numbers(own: &[&Followed]) -> Table {
                 text(followed.method.name()),
                 Cell::Count(point.edits),
                 text(point.set.name()),
+                text(if point.made { "" } else { "not made" }),
                 Cell::Number(point.perplexity),
                 Cell::Number(point.perplexity / followed.base),
                 Cell::Number(point.distance),
             ]
         })
     });
-    let columns = ["stream", "method", "edits", "case of", "perplexity", "over the base", "|Δ| normalised"];
+    let columns =
+        ["stream", "method", "edits", "case of", "edit", "perplexity", "over the base", "|Δ| normalised"];
     table("", &columns, rows.collect())
 }
 

@@ -1,7 +1,8 @@
 //! Every case edited alone, from the model as it was, by each method; and how the model then does.
 
 use super::measure::{Health, Landed, landed, perplexity};
-use super::{Chosen, Plan, ReproduceError, Selection, Set, VARIANTS};
+use super::ruling::{table, text};
+use super::{Chosen, Plan, ReproduceError, Selection, Set, Table, VARIANTS};
 use crate::edit::{self, Division, Edit, EditError, History, KeyChoice, Method, RomeCase};
 use crate::evaluate::Quality;
 use crate::model::Model;
@@ -149,6 +150,25 @@ pub(super) fn made<T>(outcome: Result<T, EditError>) -> Result<Result<T, String>
         Err(EditError::Model(error)) => Err(error.into()),
         Err(refused) => Ok(Err(refused.to_string())),
     }
+}
+
+/// Why an edit left no update, where it did not.
+pub(super) fn unmade(edit: &Result<Edit, String>) -> Option<String> {
+    match edit {
+        Ok(edit) if edit.updates.is_empty() => Some("its update is not finite".to_owned()),
+        Ok(_) => None,
+        Err(reason) => Some(reason.clone()),
+    }
+}
+
+/// The table of edits that could not be made; none where all were.
+pub(super) fn not_made(selection: &Selection, unmade: &[Unmade]) -> Option<Table> {
+    let row = |unmade: &Unmade| {
+        let case = selection.chosen.get(unmade.case).map_or("", |chosen| chosen.case.case_id.as_str());
+        vec![text(case), text(unmade.method.name()), text(&unmade.reason)]
+    };
+    let rows = unmade.iter().map(row).collect();
+    (!unmade.is_empty()).then(|| table("edits that could not be made", &["case", "method", "reason"], rows))
 }
 
 /// The scores of one case among those of all.

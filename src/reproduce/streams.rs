@@ -62,8 +62,6 @@ pub(super) struct Followed {
     pub(super) points: Vec<Point>,
     /// Some of them looked at more closely.
     pub(super) checkpoints: Vec<Checkpoint>,
-    /// Edits that were not made: refused, or with an update that is not finite.
-    pub(super) unmade: usize,
 }
 
 /// Behind one edit.
@@ -73,6 +71,8 @@ pub(super) struct Point {
     pub(super) edits: usize,
     /// Set of the case that was edited.
     pub(super) set: Set,
+    /// Whether it was: not where the case was refused or its update was not finite.
+    pub(super) made: bool,
     pub(super) perplexity: f64,
     /// Normalised, see [`Original::distance`].
     pub(super) distance: f64,
@@ -108,9 +108,9 @@ impl Followed {
         self.points.last().map_or(f64::NAN, |last| last.perplexity / self.base)
     }
 
-    /// The largest factor of the distance in one edit behind the first two, and whose edit it was.
+    /// The largest factor of the distance in one edit behind the first, and whose edit it was.
     pub(super) fn largest_step(&self) -> Option<(f64, Point)> {
-        let steps = self.points.iter().zip(self.points.iter().skip(1)).skip(1);
+        let steps = self.points.iter().zip(self.points.iter().skip(1));
         steps.map(|(before, at)| (at.distance / before.distance, *at)).max_by(|a, b| a.0.total_cmp(&b.0))
     }
 
@@ -140,7 +140,7 @@ pub(super) fn follow(
     let original = Original::of(model, &setup.hparams.layers)?;
     let (base, base_tasks) = (perplexity(model, plan)?, tasks(model, plan)?);
     let mut followed =
-        Followed { stream, method, base, base_tasks, points: Vec::new(), checkpoints: Vec::new(), unmade: 0 };
+        Followed { stream, method, base, base_tasks, points: Vec::new(), checkpoints: Vec::new() };
     let records: Vec<Result<Case, BadRecord>> = cases.iter().map(|chosen| Ok(chosen.case.clone())).collect();
     let schedule = ScheduleKind::Sequential;
     let order = sequence::Plan { setup, schedule, batch: 1, prune: None, guard: None };
@@ -150,10 +150,9 @@ pub(super) fn follow(
         for (at, chosen) in cases.iter().enumerate() {
             let edits = at + 1;
             let made = sequence.step(model)?.is_some_and(|step| !step.line.layers.is_empty());
-            followed.unmade += usize::from(!made);
             facts.edited(made && correct(&asked(model, &[Ok(bare(&chosen.case))])?, 1).contains(&true));
             let (perplexity, distance) = (perplexity(model, plan)?, original.distance(model)?);
-            followed.points.push(Point { edits, set: chosen.set, perplexity, distance });
+            followed.points.push(Point { edits, set: chosen.set, made, perplexity, distance });
             if edits % cases.len().div_ceil(CHECKPOINTS) == 0 || edits == cases.len() {
                 let quality = asked(model, records.get(..edits).unwrap_or_default())?;
                 facts.checked(correct(&quality, edits));

@@ -6,7 +6,7 @@
 use super::batches::{Batches, Bench, identity, largest_power};
 use super::measure::{Rates, perplexity};
 use super::ruling::{
-    claim, experiment, mean_measured, met, number, picture, quantile, say, series, table, text,
+    claim, experiment, mean_measured, met, not_run, number, picture, quantile, say, series, table, text,
 };
 use super::{
     Cell, Chosen, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Table,
@@ -17,6 +17,8 @@ use crate::model::Model;
 const METHODS: [Method; 2] = [Method::Emmet, Method::Memit];
 /// Most facts of the comparison.
 const FACTS: usize = 64;
+const OVER_SIZES: &str = "EMMET against MEMIT over sizes of batches";
+
 /// Compares the two methods.
 ///
 /// # Errors
@@ -29,6 +31,10 @@ pub(super) fn experiments(
 ) -> Result<Vec<Experiment>, ReproduceError> {
     let hparams = Hparams { layers: vec![plan.layer()?], ..plan.memit.clone() };
     let normal: Vec<&Chosen> = selection.of(Set::Normal).collect();
+    if normal.is_empty() {
+        let why = "there is no normal case among those given";
+        return Ok(vec![not_run(Paper::Unified, "T1", OVER_SIZES, why)]);
+    }
     progress("EMMET against C-ROME's equation");
     let apart = identity(model, plan, &hparams, &normal)?;
     let bench = Bench::of(model, plan, &hparams)?;
@@ -65,7 +71,7 @@ fn equation(apart: &[(String, f64)]) -> Experiment {
 }
 
 fn comparison(all: &[Batches], base: f64) -> Experiment {
-    let mut found = experiment(Paper::Unified, "T1", "EMMET against MEMIT over sizes of batches");
+    let mut found = experiment(Paper::Unified, "T1", OVER_SIZES);
     found.tables.push(numbers(all, base));
     found.figures = vec![
         drawn("", "score S", all, |batches| batches.rates().score),
