@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -20,7 +22,7 @@ struct Run {
 }
 
 impl Run {
-    fn of(model: &str) -> Self {
+    fn of(model: &str, encoder: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let first = |file: &str, lines: usize| {
@@ -35,15 +37,31 @@ impl Run {
         let (model, out) = (world(model).display().to_string(), at("out"));
         let args = ["reproduce", "--model", &model, "-o", &out, "--most", "2", "--progress", "always"];
         let small = ["--texts", &texts, "--tasks", &facts, &choices];
-        let ran =
-            finish(&mut program(&[&args[..], &small, &["--only", "fall-of-rome", "butterfly"]].concat()));
+        let bert = at("bert");
+        if encoder {
+            encoder_that_reads(Path::new(&bert));
+        }
+        let with: &[&str] = if encoder { &["--encoder", &bert] } else { &[] };
+        let only = ["--only", "fall-of-rome", "butterfly"];
+        let ran = finish(&mut program(&[&args[..], &small, with, &only].concat()));
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         Self { ran, folder }
     }
 
     fn world() -> &'static Self {
         static RUN: OnceLock<Run> = OnceLock::new();
-        RUN.get_or_init(|| Self::of("model"))
+        RUN.get_or_init(|| Self::of("model", true))
+    }
+
+    fn control() -> &'static Self {
+        static RUN: OnceLock<Run> = OnceLock::new();
+        RUN.get_or_init(|| Self::of("control", false))
+    }
+
+    fn experiment(&self, paper: &str, id: &str) -> Value {
+        let record = self.record();
+        let mut all = record["experiments"].as_array().unwrap().iter();
+        all.find(|found| found["id"] == id && found["paper"].as_str().unwrap().contains(paper)).unwrap().clone()
     }
 
     fn record(&self) -> Value {
@@ -100,7 +118,7 @@ fn on_the_world_the_claims_of_both_papers_hold() {
 
 #[test]
 fn on_the_control_most_claims_differ() {
-    let control = Run::of("control");
+    let control = Run::control();
     let claims = control.claims();
     let differ = claims.iter().filter(|(.., agreement)| agreement == "differs").count();
     assert!(2 * differ > claims.len(), "{claims:#?}");
@@ -154,10 +172,55 @@ fn the_report_names_its_files_and_what_was_not_run_and_the_run_says_where_it_is(
         assert!(facts.contains(name), "{facts}");
     }
     let Ran { stdout, stderr, .. } = &run.ran;
-    assert!(stdout.contains("fall-of-rome F5 was not run: it needs an encoder: --encoder DIR"), "{stdout}");
+    assert!(stdout.contains("butterfly F5 MEND was not run: it edits with a network"), "{stdout}");
     assert!(stdout.contains("reproduction.md"), "{stdout}");
     assert!(stderr.contains("editing every case alone: 50% of 4 parts"), "{stderr}");
     assert!(stderr.contains(" left"), "{stderr}");
+}
+
+/// The random encoder of the architectures with a tokenizer, its vocabulary grown to what that needs.
+fn encoder_that_reads(folder: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    fs::create_dir(folder).unwrap();
+    let tokenizer = fs::read(fixtures.join("tokenizers/bert/tokenizer.json")).unwrap();
+    let parsed: Value = serde_json::from_slice(&tokenizer).unwrap();
+    let tokens = parsed["model"]["vocab"].as_object().unwrap().len();
+    fs::write(folder.join("tokenizer.json"), tokenizer).unwrap();
+    let config = fs::read(fixtures.join("architectures/bert/config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    let before = usize::try_from(config["vocab_size"].as_u64().unwrap()).unwrap();
+    config["vocab_size"] = tokens.into();
+    fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let bytes = fs::read(fixtures.join("architectures/bert/model.safetensors")).unwrap();
+    let grown: Vec<(String, Vec<usize>, Vec<u8>)> = SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .iter()
+        .map(|(name, tensor)| {
+            let (mut shape, mut data) = (tensor.shape().to_vec(), tensor.data().to_vec());
+            if shape.first() == Some(&before) {
+                let length = data.len() / before * tokens;
+                data = data.iter().copied().cycle().take(length).collect();
+                shape[0] = tokens;
+            }
+            (name.to_owned(), shape, data)
+        })
+        .collect();
+    let views = grown
+        .iter()
+        .map(|(name, shape, data)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
+    fs::write(folder.join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn an_encoder_is_measured_layer_by_layer_and_without_one_the_report_says_what_it_needs() {
+    let measured = Run::world().experiment("Fall", "F5");
+    assert_eq!(measured["status"], "done", "{measured}");
+    let rows = measured["tables"][0]["rows"].as_array().unwrap();
+    let of: Vec<&str> = rows.iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(of, ["the model", "the encoder", "the encoder"]);
+    let missing = Run::control().experiment("Fall", "F5");
+    assert_eq!(missing["status"], "not-run");
+    assert!(missing["reason"].as_str().unwrap().contains("--encoder DIR"), "{missing}");
 }
 
 fn refused(ran: &Ran, words: &str) {
