@@ -61,7 +61,9 @@ impl Run {
     fn experiment(&self, paper: &str, id: &str) -> Value {
         let record = self.record();
         let mut all = record["experiments"].as_array().unwrap().iter();
-        all.find(|found| found["id"] == id && found["paper"].as_str().unwrap().contains(paper)).unwrap().clone()
+        all.find(|found| found["id"] == id && found["paper"].as_str().unwrap().contains(paper))
+            .unwrap()
+            .clone()
     }
 
     fn record(&self) -> Value {

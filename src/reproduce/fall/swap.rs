@@ -153,7 +153,11 @@ fn claims(found: &mut Experiment, first: &After, second: &After, (base, collapse
         "",
         format!("{left} of {all} still do (agrees where some do and some do not, in kind where all do)"),
         met(left > 0 && left < all, left > 0),
-        if collapse == 0 { "ROME destroys nothing here without a swap either" } else { "none does: on this model the embedding is the whole cause" },
+        if collapse == 0 {
+            "ROME destroys nothing here without a swap either"
+        } else {
+            "none does: on this model the embedding is the whole cause"
+        },
     ));
     let [before, after] = [&second.before, &second.denominators].map(|values| median(values));
     let (fallen, all) = (count_collapsed(&second.perplexities, base), second.perplexities.len());
