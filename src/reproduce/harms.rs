@@ -2,41 +2,24 @@
 //!
 //! The paper edits zsRE; here the cases are those of all experiments, the first few of each set alone, and normal ones in sequence.
 
-use super::measure::{Health, Landed, landed};
+use super::masks::{
+    Masked, PART, ROME, SHARES, WHOLE, alone, locality, masks, numbers, perplexities, quality,
+};
+use super::measure::Health;
+use super::objective::preserved_keys;
 use super::rect_sequence::{Sequenced, sequence, sequences};
 use super::ruling::{
     COLLAPSED, claim, collapsed, count_collapsed, experiment, mean_measured, median, met, not_run, number,
     picture, quantile, say, series, table, text,
 };
-use super::singles::{Unmade, made, not_made, unmade};
-use super::{
-    Cell, Chosen, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Table,
-};
-use crate::edit::{self, KeyChoice, Method, RectKind, RomeCase, Setup};
+use super::singles::{Unmade, not_made};
+use super::{Cell, Claim, Experiment, Figure, Mark, Paper, Plan, ReproduceError, Selection, Set, Table};
+use crate::edit::RectKind;
 use crate::model::Model;
 
 /// Cases of each set that are edited alone.
 const CASES: usize = 6;
-/// Shares of the entries that are kept; the last is the whole update.
-const SHARES: [f64; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
-/// The share that the paper recommends.
-pub(super) const ADVISED: f64 = 0.4;
-
-/// The whole update.
-const WHOLE: RectKind = RectKind::Relative(1.0);
-/// The share of it that is advised.
-const PART: RectKind = RectKind::Relative(ADVISED);
-const ROME: Method = Method::Rome(KeyChoice::Rome);
 const OVER_SHARES: &str = "edit quality and general ability over the share that is kept";
-
-/// One edit under one mask.
-struct Masked {
-    set: Set,
-    mask: RectKind,
-    update_norm: f64,
-    health: Health,
-    landed: Landed,
-}
 
 /// Edits under masks, alone and in sequence.
 ///
@@ -52,12 +35,13 @@ pub(super) fn experiments(
         return Ok(vec![not_run(Paper::Harms, "F5", OVER_SHARES, why)]);
     }
     let base = Health::of(model, plan)?;
+    let preserved = preserved_keys(model, plan, plan.layer()?)?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for set in Set::ALL {
         let own = selection.chosen.iter().enumerate().filter(|(_, chosen)| chosen.set == set);
         for (at, chosen) in own.take(CASES) {
             progress(&format!("{} under masks", chosen.case.case_id));
-            match alone(model, plan, chosen)? {
+            match alone(model, plan, chosen, &preserved)? {
                 Ok(masked) => all.extend(masked),
                 Err(reason) => refused.push(Unmade { case: at, method: ROME, reason }),
             }
@@ -73,63 +57,6 @@ pub(super) fn experiments(
     Ok(vec![sequences(&lines, &base, plan), single])
 }
 
-/// One case under every mask, each time from the unedited model; or why it cannot be edited.
-fn alone(
-    model: &mut Model,
-    plan: &Plan<'_>,
-    chosen: &Chosen,
-) -> Result<Result<Vec<Masked>, String>, ReproduceError> {
-    let setup = plan.setup(ROME);
-    let case = match made(RomeCase::of(model, &chosen.request, &setup))? {
-        Ok(case) => case,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let cases = std::slice::from_ref(&chosen.case);
-    let (before, _) = landed(model, cases, &[], None)?;
-    let mut found = Vec::new();
-    for mask in masks() {
-        let setup = Setup { rect: Some(mask), ..setup };
-        let edit = made(edit::edit_with(model, &case, KeyChoice::Rome, &setup))?;
-        if let Some(reason) = unmade(&edit) {
-            return Ok(Err(reason));
-        }
-        let Ok(edit) = edit else { continue };
-        let measured = Health::of(model, plan)
-            .and_then(|health| Ok((health, landed(model, cases, &[], Some(&before))?.1)));
-        edit.undo(model)?;
-        let (health, landed) = measured?;
-        if let (Some(layer), Some(landed)) = (edit.layers.first(), landed.first()) {
-            let (set, update_norm) = (chosen.set, layer.update_norm);
-            found.push(Masked { set, mask, update_norm, health, landed: *landed });
-        }
-    }
-    Ok(Ok(found))
-}
-
-/// Every mask.
-fn masks() -> impl Iterator<Item = RectKind> {
-    SHARES.into_iter().map(RectKind::Relative).chain([RectKind::Shifted(ADVISED)])
-}
-
-/// A number of each edit of a set under a mask.
-fn numbers(all: &[Masked], set: Set, mask: RectKind, of: impl Fn(&Masked) -> f64) -> Vec<f64> {
-    all.iter().filter(|one| (one.set, one.mask) == (set, mask)).map(of).collect()
-}
-
-/// Mean of efficacy and generalization over the edits of a set under a mask.
-fn quality(all: &[Masked], set: Set, mask: RectKind) -> f64 {
-    let of = |of: fn(&Landed) -> f64| mean_measured(&numbers(all, set, mask, |one| of(&one.landed)));
-    mean_measured(&[of(|landed| landed.efficacy), of(|landed| landed.generalization)])
-}
-
-fn locality(all: &[Masked], set: Set, mask: RectKind) -> f64 {
-    mean_measured(&numbers(all, set, mask, |one| one.landed.locality))
-}
-
-fn perplexities(all: &[Masked], set: Set, mask: RectKind) -> Vec<f64> {
-    numbers(all, set, mask, |one| one.health.perplexity)
-}
-
 fn shares(all: &[Masked], base: &Health, lines: &[Sequenced]) -> Experiment {
     let mut found = experiment(Paper::Harms, "F5", OVER_SHARES);
     found.tables.push(summary(all, base));
@@ -137,7 +64,7 @@ fn shares(all: &[Masked], base: &Health, lines: &[Sequenced]) -> Experiment {
         drawn("", "efficacy and generalization, mean", all, |set, mask| quality(all, set, mask)),
         drawn("locality", "locality", all, |set, mask| locality(all, set, mask)),
     ];
-    found.claims = vec![kept(all), more_local(all), general_ability(lines), no_rescue(all, base)];
+    found.claims = vec![kept(all), more_local(all), general_ability(lines, all), no_rescue(all, base)];
     found
 }
 
@@ -156,6 +83,7 @@ fn summary(all: &[Masked], base: &Health) -> Table {
             quantile(&perplexities, 1.0) / base.perplexity,
             of(|one| mean_measured(&one.health.tasks)) / mean_measured(&base.tasks),
             of(|one| one.update_norm),
+            of(|one| one.preservation),
         ];
         row.extend(values.map(number));
         rows.push(row);
@@ -172,6 +100,7 @@ fn summary(all: &[Masked], base: &Health) -> Table {
         "largest",
         "tasks over the base",
         "‖ΔW‖, mean",
+        "‖ΔW k‖ of other texts, mean",
     ];
     table("single edits by ROME; token accuracies", &columns, rows)
 }
@@ -221,11 +150,21 @@ fn more_local(all: &[Masked]) -> Claim {
             say(whole)
         ),
         met(part > whole, part == whole),
-        "locality falls",
+        moves_others(all),
     )
 }
 
-fn general_ability(lines: &[Sequenced]) -> Claim {
+/// What is known of why a mask does harm: C⁻¹ had turned the whole update away from other keys.
+fn moves_others(all: &[Masked]) -> String {
+    let [whole, part] =
+        [WHOLE, PART].map(|mask| mean_measured(&numbers(all, Set::Normal, mask, |one| one.preservation)));
+    format!(
+        "the whole update is turned away from other keys by C⁻¹, what is kept of it is not: it moves keys of other texts {} times as far",
+        say(part / whole)
+    )
+}
+
+fn general_ability(lines: &[Sequenced], all: &[Masked]) -> Claim {
     let ends: Vec<(f64, f64)> = lines.iter().map(Sequenced::end).collect();
     let [(whole, whole_tasks), (part, part_tasks)] = *ends.as_slice() else {
         return claim(
@@ -249,7 +188,7 @@ fn general_ability(lines: &[Sequenced]) -> Claim {
             say(whole_tasks)
         ),
         met(less_harm && more_right, less_harm || more_right),
-        "both are worse",
+        moves_others(all),
     )
 }
 

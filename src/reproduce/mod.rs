@@ -10,7 +10,7 @@
 //! its Figure 4; Gradual and Catastrophic Forgetting           sequential, forgetting (streams, forgotten)
 //! Rebuilding ROME                                             rebuilding (disabling)
 //! EMMET                                                       unified (batches, objective)
-//! RECT                                                        harms (rect_sequence)
+//! RECT                                                        harms (masks, rect_sequence)
 //! what was edited, to go back to                              original
 //! one after the other, whatever one of them cannot            run
 //! tables, figures and claims that come out                    outcome
@@ -25,6 +25,7 @@ mod fall;
 mod forgetting;
 mod forgotten;
 mod harms;
+mod masks;
 mod measure;
 mod objective;
 mod original;

@@ -42,7 +42,7 @@ impl Distances {
 }
 
 /// Mean length of the columns; NaN of none.
-fn mean_norm(columns: &Matrix) -> f64 {
+pub(super) fn mean_norm(columns: &Matrix) -> f64 {
     let norms = columns.columns().into_iter().map(|column| column.dot(&column).sqrt());
     norms.sum::<f64>() / columns.ncols() as f64
 }

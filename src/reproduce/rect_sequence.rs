@@ -8,7 +8,7 @@
 
 use ndarray::Array2;
 
-use super::harms::ADVISED;
+use super::masks::ADVISED;
 use super::measure::Health;
 use super::original::Original;
 use super::ruling::{
