@@ -135,7 +135,7 @@ fn kept(all: &[Masked]) -> Claim {
             say(100.0 * share)
         ),
         met(share >= 0.94, share >= 0.8),
-        "in so small a matrix each entry carries more of the edit",
+        "the entries that are dropped carry more of the edit here",
     )
 }
 

@@ -95,8 +95,7 @@ fn collapse_breaks(followed: &[Followed]) -> Option<Claim> {
 fn normal_does_not(followed: &[Followed]) -> Option<Claim> {
     let (found, growth) = ends(followed, NORMAL, &PUBLISHED)?;
     let why = format!(
-        "it grows with every edit and not in one, the largest factor of a single edit being {}: so small a model has no room for \
-         so many facts",
+        "it grows with every edit and not in one, the largest factor of a single edit being {}",
         say(largest_factor(followed))
     );
     Some(claim(
