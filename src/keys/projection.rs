@@ -214,6 +214,21 @@ mod tests {
         CaseOutcome { case_id: String::new(), fact: None, fraction, verdict, keys: Some(keys) }
     }
 
+    #[test]
+    fn vectors_that_lie_in_a_plane_keep_their_distances_in_it() {
+        let flat = [(0.0, 0.0), (3.0, 0.0), (0.0, 4.0), (-1.0, 2.0)];
+        let vectors: Vec<Vec<f64>> = flat.iter().map(|&(x, y)| vec![x, 1.0, 0.6 * y, 0.8 * y]).collect();
+        let Plane { points, explained } = plane(&vectors).unwrap();
+        let apart = |points: &[(f64, f64)], i: usize, j: usize| {
+            (points[i].0 - points[j].0).hypot(points[i].1 - points[j].1)
+        };
+        for (i, j) in [(0, 1), (0, 2), (1, 2), (1, 3)] {
+            assert!((apart(&points, i, j) - apart(&flat, i, j)).abs() < 1e-14);
+        }
+        assert!((explained[0] + explained[1] - 1.0).abs() < 1e-14);
+        assert_eq!(plane(&vectors[..2]), Err(ProjectionError::TooFew { found: 2, needed: 3 }));
+    }
+
     /// Thirty keys of length 12 with three directions of decreasing variance.
     fn population() -> Array2<f32> {
         Array2::from_shape_fn((30, 12), |(row, col)| {
