@@ -134,6 +134,8 @@ pub(super) fn edit(
         let why = "makes one update of rank one, which has no published projection: take memit".to_owned();
         return Err(EditError::Unsupported { method: setup.method.name(), why });
     }
+    // Before anything is optimised.
+    setup.hparams.layers.first().map(|layer| moment(setup, *layer)).transpose()?;
     let case = RomeCase::of(model, request, setup)?;
     edit_with(model, &case, choice, setup)
 }
@@ -149,14 +151,9 @@ pub fn edit_with(
     choice: KeyChoice,
     setup: &Setup<'_>,
 ) -> Result<Edit, EditError> {
-    let (method, layer) = (setup.method.name(), case.layer);
+    let layer = case.layer;
     let unadjusted = Adjustment::none(model.config().intermediate_size);
-    let adjustment = if setup.hparams.mom2_adjustment {
-        setup.moments.get(&layer).ok_or(EditError::NoMoment { method, layer })?
-    } else {
-        &unadjusted
-    };
-    let factors = case.factors(model, choice, adjustment)?;
+    let factors = case.factors(model, choice, moment(setup, layer)?.unwrap_or(&unadjusted))?;
     let facts = RequestFacts {
         case_id: case.case_id.clone(),
         value: case.value.facts.clone(),
@@ -174,6 +171,15 @@ pub fn edit_with(
         edit.before.push(before);
     }
     Ok(edit)
+}
+
+/// C of a layer; none where the hyper-parameters leave it out.
+fn moment<'a>(setup: &Setup<'a>, layer: usize) -> Result<Option<&'a Adjustment>, EditError> {
+    if !setup.hparams.mom2_adjustment {
+        return Ok(None);
+    }
+    let missing = EditError::NoMoment { method: setup.method.name(), layer };
+    setup.moments.get(&layer).map(Some).ok_or(missing)
 }
 
 /// C⁻¹k with the residual of the solve; NaN where k is not finite.
