@@ -146,7 +146,7 @@ impl Bench<'_> {
         }
         let written = self.args.generate.then(|| self.written(records, &quality, inputs.idf.as_ref()));
         Ok(CaseEvaluation {
-            source: self.args.case.clone().unwrap_or_default(),
+            source: self.args.case.as_deref().map(inputs::source).unwrap_or_default(),
             contexts: inputs.contexts.clone(),
             summary: QualitySummary::of(&quality),
             before: before.as_ref().map(QualitySummary::of),

@@ -13,13 +13,22 @@ use crate::reader::{
 
 /// The cases of a file or of stdin, or one that was typed.
 pub(super) fn cases(typed: &str) -> Result<Vec<Result<Case, BadRecord>>, Failure> {
-    if typed.trim_start().starts_with(['{', '[']) {
+    if is_json(typed) {
         let hint =
             "a case is {\"prompt\": \"{} is in\", \"subject\": \"Paris\"}, with {} where the subject stands";
         return parse_cases(typed.as_bytes())
             .map_err(|error| Failure::new(error.kind(), format!("cannot read --case: {error}")).hint(hint));
     }
     Ok(read_cases(Path::new(typed))?)
+}
+
+/// Where cases come from, for a report: the file as it was typed, or that they were typed themselves.
+pub(super) fn source(typed: &str) -> String {
+    if is_json(typed) { "typed on the command line".to_owned() } else { typed.to_owned() }
+}
+
+fn is_json(typed: &str) -> bool {
+    typed.trim_start().starts_with(['{', '['])
 }
 
 /// A layer that the model has.

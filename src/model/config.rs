@@ -23,6 +23,23 @@ pub enum Architecture {
     Bert,
 }
 
+impl Architecture {
+    /// Its name, as `config.json` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gpt2 => "gpt2",
+            Self::GptJ => "gptj",
+            Self::GptNeoX => "gpt_neox",
+            Self::Llama => "llama",
+            Self::Mistral => "mistral",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
+            Self::T5Encoder => "t5",
+            Self::Bert => "bert",
+        }
+    }
+}
+
 /// The extents of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

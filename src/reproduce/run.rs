@@ -141,7 +141,7 @@ fn facts(
     });
     let templates = format!("{}, SHA-256 {}", plan.contexts.templates().count(), plan.contexts.sha256());
     Ok(vec![
-        ("model", format!("{:?}, {} layers", model.config().architecture, model.config().layers)),
+        ("model", format!("{}, {} layers", model.config().architecture.name(), model.config().layers)),
         ("layer", layer.to_string()),
         ("cases", cases),
         ("templates", templates),

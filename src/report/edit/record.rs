@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::edit::NullSpaceFacts;
 use crate::report::json::{NonFiniteFields, Tool};
-use crate::report::keys::architecture_name;
 use crate::report::ledger::{LineRecord, settings};
 use crate::sequence::{MomentOf, Outcome};
 
@@ -112,7 +111,7 @@ impl<'a> From<&'a Outcome> for Head<'a> {
             tool: Tool::THIS,
             model: ModelRecord {
                 path: run.model.to_string_lossy().into_owned(),
-                architecture: architecture_name(run.architecture),
+                architecture: run.architecture.name(),
             },
             inputs: InputsRecord {
                 cases: &run.cases,

@@ -6,6 +6,5 @@ mod sheet;
 mod words;
 mod write;
 
-pub(super) use words::architecture as architecture_name;
 pub use words::risk_name;
 pub use write::KeysReport;

@@ -158,7 +158,7 @@ impl<'a> From<&'a Diagnosis> for Head<'a> {
         let (model, activations) = match &diagnosis.origin {
             Origin::Model { path, architecture, layer, module } => {
                 let path = path.to_string_lossy().into_owned();
-                let architecture = words::architecture(*architecture);
+                let architecture = architecture.name();
                 (Some(ModelRecord { path, architecture, layer: *layer, module }), None)
             }
             Origin::Dump { path } => (None, Some(path.to_string_lossy().into_owned())),

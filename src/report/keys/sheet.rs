@@ -1,6 +1,6 @@
 //! The report for people: a single case explained, of many the summary and the worst.
 
-use super::words::{architecture, risk_name};
+use super::words::risk_name;
 use crate::keys::{CaseOutcome, Diagnosis, Fact, Level, MeanOver, MomentFacts, Origin, Summary};
 use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
@@ -112,7 +112,7 @@ fn advice(case: &CaseOutcome) -> &'static str {
 fn basis(diagnosis: &Diagnosis) -> Vec<(&'static str, String)> {
     let mut facts = vec![match &diagnosis.origin {
         Origin::Model { path, architecture: family, layer, module } => {
-            ("model", format!("{} ({}), layer {layer}: {module}", path.display(), architecture(*family)))
+            ("model", format!("{} ({}), layer {layer}: {module}", path.display(), family.name()))
         }
         Origin::Dump { path } => ("keys", format!("{}, dumped by another program", path.display())),
     }];

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::write::TraceReport;
 use crate::report::json::{NonFiniteFields, Tool};
-use crate::report::keys::architecture_name;
 use crate::trace::{AnswerChoice, CaseTrace, KindTrace, RefusedCase, RegionMean, TokenAt};
 
 /// Name and version of the record.
@@ -190,7 +189,7 @@ impl<'a> From<&TraceReport<'a>> for Head<'a> {
             tool: Tool::THIS,
             model: ModelRecord {
                 path: report.model.to_string_lossy().into_owned(),
-                architecture: architecture_name(report.architecture),
+                architecture: report.architecture.name(),
                 layers: traces.layers,
             },
             noise,

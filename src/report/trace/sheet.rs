@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::record::answer_name;
 use super::write::TraceReport;
-use crate::report::keys::architecture_name;
 use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
@@ -177,7 +176,7 @@ fn basis(report: &TraceReport<'_>) -> Vec<(&'static str, String)> {
             format!(
                 "{} ({}), {}",
                 report.model.display(),
-                architecture_name(report.architecture),
+                report.architecture.name(),
                 counted(traces.layers, "layer")
             ),
         ),
