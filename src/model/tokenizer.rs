@@ -1,7 +1,9 @@
 //! The tokenizer of a model, with the special tokens that it adds by itself.
 //!
-//! `tokenizer.json` alone says what it does. Truncation and padding that stand in the file are switched off: a text that
-//! is cut or filled up silently would give other numbers than the text that was asked about.
+//! `tokenizer.json` alone says what it does: `add_bos_token` and `add_eos_token` of `tokenizer_config.json` change
+//! nothing where that file has its own rule, as in `transformers` 5 (held against 5.23 with either key set and unset).
+//! Truncation and padding that stand in the file are switched off: a text that is cut or filled up silently would give
+//! other numbers than the text that was asked about.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
