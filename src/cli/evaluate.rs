@@ -101,8 +101,7 @@ fn contexts(args: &EvaluateArgs) -> Result<TestContexts, Failure> {
             .hint("give them with --contexts FILE; 'diagnose keys --contexts-out' writes such a file")
     })?;
     let all = read_contexts(path)?;
-    let mut templates: Vec<String> =
-        all.templates().filter(|template| *template != "{}").map(str::to_owned).collect();
+    let mut templates: Vec<String> = all.prefixed().map(str::to_owned).collect();
     if templates.is_empty() {
         return Err(Failure::new("usage", "no template with a text before the prompt").at(path));
     }

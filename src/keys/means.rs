@@ -10,10 +10,7 @@
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
-use crate::reader::ContextTemplates;
-
-/// The template without a prefix.
-const BARE: &str = "{}";
+use crate::reader::{BARE, ContextTemplates};
 
 /// Which templates k̄ is a mean of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

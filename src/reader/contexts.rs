@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::records::without_mark;
 use super::{DatasetError, ReadError, read_input, sha256_of};
 
+/// The template that puts nothing before the prompt.
+pub const BARE: &str = "{}";
+
 /// Longest file of templates; the published lists have a kilobyte.
 const LONGEST: u64 = 16 << 20;
 
@@ -43,6 +46,11 @@ impl ContextTemplates {
     /// All templates in their order, the groups one behind the other.
     pub fn templates(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().flatten().map(String::as_str)
+    }
+
+    /// Those with a text before the prompt: all but the bare ones.
+    pub fn prefixed(&self) -> impl Iterator<Item = &str> {
+        self.templates().filter(|template| *template != BARE)
     }
 
     /// SHA-256 of the canonical list: the JSON text without white space, a plain list where there is one group.

@@ -52,7 +52,7 @@ mod whole;
 pub use arrays::{ArrayError, ArrayFile};
 pub use cases::{Case, Neighbor, parse_cases, read_cases};
 pub use checkpoint::Checkpoint;
-pub use contexts::{ContextTemplates, parse_contexts, read_contexts};
+pub use contexts::{BARE, ContextTemplates, parse_contexts, read_contexts};
 pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
 pub use dumped_texts::{DumpedTexts, read_dumped_texts};
 pub use error::ReadError;

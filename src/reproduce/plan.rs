@@ -168,7 +168,7 @@ pub fn grouped(contexts: &ContextTemplates) -> Result<ContextTemplates, MeansErr
     if contexts.groups().len() > 1 {
         return Ok(contexts.clone());
     }
-    let prefixed: Vec<&str> = contexts.templates().filter(|template| *template != "{}").collect();
+    let prefixed: Vec<&str> = contexts.prefixed().collect();
     let mut five: Vec<String> = prefixed.iter().rev().step_by(2).take(5).map(|&one| one.to_owned()).collect();
     five.reverse();
     match ContextTemplates::new(vec![vec!["{}".to_owned()], five]) {

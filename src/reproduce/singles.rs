@@ -140,7 +140,7 @@ pub(super) fn rome_alone(
 
 /// The editing prefixes that are put before test prompts.
 pub(super) fn test_prefixes(plan: &Plan<'_>) -> Vec<String> {
-    plan.contexts.templates().filter(|template| *template != "{}").take(PREFIXES).map(str::to_owned).collect()
+    plan.contexts.prefixed().take(PREFIXES).map(str::to_owned).collect()
 }
 
 /// What was made, or why not; a model that cannot be run ends it all.

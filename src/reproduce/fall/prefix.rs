@@ -30,8 +30,7 @@ pub(super) fn experiment_on(
     let mut found =
         experiment(Paper::Fall, "F4", "first tokens of normal prompts, collapse cases behind a prefix");
     let layer = plan.layer()?;
-    let prefixes: Vec<String> =
-        plan.contexts.templates().filter(|template| *template != "{}").map(str::to_owned).collect();
+    let prefixes: Vec<String> = plan.contexts.prefixed().map(str::to_owned).collect();
     let bare = |set| subject_keys(model, layer, selection.of(set), &["{}".to_owned()]);
     let (hard, normal) = (bare(Set::Collapse)?, bare(Set::Normal)?);
     let behind = subject_keys(model, layer, selection.of(Set::Collapse), &prefixes)?;
