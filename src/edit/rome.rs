@@ -18,7 +18,7 @@
 
 use ndarray::{Array1, ArrayView1, Axis};
 
-use super::value::optimise_rows;
+use super::value::{norm, optimise_rows};
 use super::{
     Change, Division, Edit, EditError, KeyChoice, Request, RequestFacts, Rows, Setup, Update, Value,
     ValueOptions, ValueSite,
@@ -202,8 +202,4 @@ fn output(model: &Model, layer: usize, key: &[f64]) -> Result<Vec<f64>, ModelErr
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-fn norm(vector: &[f64]) -> f64 {
-    dot(vector, vector).sqrt()
 }

@@ -176,7 +176,8 @@ fn clamp(vector: &mut [f64], most: f64) -> bool {
     is_longer
 }
 
-fn norm(vector: &[f64]) -> f64 {
+/// √ Σ x².
+pub(super) fn norm(vector: &[f64]) -> f64 {
     vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
