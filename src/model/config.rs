@@ -38,6 +38,11 @@ impl Architecture {
             Self::Bert => "bert",
         }
     }
+
+    /// Whether positions have embeddings of their own, which [`super::Patch::PositionEmbedding`] puts in place of one another.
+    pub const fn learns_positions(self) -> bool {
+        matches!(self, Self::Gpt2 | Self::Bert)
+    }
 }
 
 /// The extents of a model.

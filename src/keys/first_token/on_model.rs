@@ -9,7 +9,7 @@ use super::massive::massive;
 use super::separation::separation;
 use super::verdict::verdict;
 use super::{FirstToken, FirstTokenError, Measurement};
-use crate::model::{Architecture, At, Model, ModelError, Patch, Site, Tap};
+use crate::model::{At, Model, ModelError, Patch, Site, Tap};
 use crate::tensor::Matrix;
 
 /// Numbers of f32 that a pass may leave in memory; more layers than fit are taken in several passes.
@@ -72,8 +72,7 @@ pub fn measure(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<FirstToken, FirstTokenError> {
     let layers = layers(model, plan)?;
-    let learned = matches!(model.config().architecture, Architecture::Gpt2 | Architecture::Bert);
-    if plan.swap_positions && !learned {
+    if plan.swap_positions && !model.config().architecture.learns_positions() {
         return Err(FirstTokenError::NoPositions { model: model.path().to_owned() });
     }
     let rows = Rows::of(model, texts, plan)?;

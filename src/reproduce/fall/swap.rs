@@ -8,7 +8,7 @@ use super::cosines::captured;
 use super::tables::{ROME, fallen};
 use crate::edit::{RomeCase, Rows, Value};
 use crate::keys::{KeyMeans, MeanOver, WeightedTemplates};
-use crate::model::{Architecture, Model, Patch};
+use crate::model::{Model, Patch};
 use crate::reproduce::ruling::{
     claim, count_collapsed, experiment, median, met, not_run, quantile, say, table, text,
 };
@@ -40,7 +40,7 @@ pub(super) fn experiment_on(
     selection: &Selection,
     singles: &Singles,
 ) -> Result<Experiment, ReproduceError> {
-    if model.config().architecture != Architecture::Gpt2 {
+    if !model.config().architecture.learns_positions() {
         let why = "the model has no learned position embeddings that could be swapped";
         return Ok(not_run(Paper::Fall, ID, TITLE, why));
     }
