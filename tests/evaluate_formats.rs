@@ -2,9 +2,10 @@
 
 use collapse_diagnostics::evaluate::{
     Answer, CaseEvaluation, CaseScores, Evaluation, Generation, GenerationSummary, Item, PromptKind,
-    PromptScore, Quality, QualitySummary, Refusal, StepEvaluation, TaskEvaluation, TaskScores, TestContexts,
+    PromptScore, Quality, QualitySummary, StepEvaluation, TaskEvaluation, TaskScores, TestContexts,
     Unanswerable, Walk, Written,
 };
+use collapse_diagnostics::reader::RefusedCase;
 use collapse_diagnostics::report::{EvaluateReport, Format, Page, Paint, width};
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ fn quality() -> Quality {
         case_id: if index == 0 { "a".into() } else { HOSTILE.into() },
         prompts,
     };
-    let refused = |index, case_id: Option<&str>, kind| Refusal {
+    let refused = |index, case_id: Option<&str>, kind| RefusedCase {
         index,
         case_id: case_id.map(str::to_owned),
         kind,
@@ -64,7 +65,7 @@ fn task(answer: Option<i64>) -> TaskScores {
     TaskScores {
         kind: Some(if answer.is_some() { "parsed" } else { "cloze" }),
         items: vec![item(0, answer, true), item(2, answer.map(|_| -1), false)],
-        refused: vec![Refusal { index: 1, case_id: None, kind: "too-long", reason: HOSTILE.into() }],
+        refused: vec![RefusedCase { index: 1, case_id: None, kind: "too-long", reason: HOSTILE.into() }],
         accuracy: Some(0.5),
         f1: answer.map(|_| 0.625),
         matthews: answer.map(|_| 0.0),

@@ -26,10 +26,10 @@ use super::{evaluate_ledger, inputs, output};
 use crate::deltas::Progress as _;
 use crate::evaluate::{
     self, CaseEvaluation, Evaluation, Generation, GenerationSummary, IdfTable, Quality, QualitySummary,
-    Refusal, TaskEvaluation, TaskScores, TestContexts, TextEvaluation, UNUSABLE, Written,
+    TaskEvaluation, TaskScores, TestContexts, TextEvaluation, Written,
 };
 use crate::model::Model;
-use crate::reader::{BadRecord, Case, Task, read_contexts, read_idf, read_tasks};
+use crate::reader::{BAD_RECORD, BadRecord, Case, RefusedCase, Task, read_contexts, read_idf, read_tasks};
 use crate::report::{EvaluateReport, Format};
 
 /// Evaluates and reports.
@@ -224,7 +224,7 @@ impl Bench<'_> {
 
 /// Fails where a file was given of which not one record could be used.
 fn nothing_found(evaluation: &Evaluation) -> Result<(), Failure> {
-    let nothing = |source: &str, refused: &[Refusal]| {
+    let nothing = |source: &str, refused: &[RefusedCase]| {
         let reason = refused.first().map_or("the file holds no record", |refused| &refused.reason);
         let message = format!("cannot evaluate any of the {} records of {source}", refused.len());
         Err(Failure::new("nothing-evaluated", message).hint(reason))
@@ -240,7 +240,7 @@ fn nothing_found(evaluation: &Evaluation) -> Result<(), Failure> {
 
 /// Sentences on records that are none at all.
 fn failed_checks(evaluation: &Evaluation) -> Vec<String> {
-    let bad = |refused: &[Refusal]| refused.iter().filter(|refused| refused.kind == UNUSABLE).count();
+    let bad = |refused: &[RefusedCase]| refused.iter().filter(|refused| refused.kind == BAD_RECORD).count();
     let cases = evaluation.cases.iter().map(|cases| {
         let refused = &cases.quality.refused;
         (&cases.source, bad(refused), cases.quality.cases.len() + refused.len())

@@ -18,11 +18,11 @@ use super::settings::Settings;
 use super::{inputs, output, screen};
 use crate::deltas::Progress as _;
 use crate::keys::{
-    self, Adjustment, BAD_RECORD, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin,
-    ProjectionMethod, ScanPlan, WeightedTemplates, published_clamp, published_layer,
+    self, Adjustment, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin, ProjectionMethod,
+    ScanPlan, WeightedTemplates, published_clamp, published_layer,
 };
 use crate::model::Model;
-use crate::reader::read_dumped_keys;
+use crate::reader::{BAD_RECORD, read_dumped_keys};
 use crate::report::{Format, KeysPlot, KeysReport, PlotFormat, risk_name};
 
 /// Published configurations clamp ‖v* − v‖ to so many times ‖v‖ where the model is not known.

@@ -6,9 +6,9 @@ use super::args::{KeysArgs, KeysLevel};
 use super::failure::Failure;
 use super::output;
 use super::settings::Settings;
-use crate::keys::{self, BAD_RECORD, ScreenSummary};
+use crate::keys::{self, ScreenSummary};
 use crate::model::Tokenizer;
-use crate::reader;
+use crate::reader::{self, BAD_RECORD};
 use crate::report::{Format, ScreenReport};
 
 /// Screens and reports; the exit code says whether a subject is at risk, where that was asked.

@@ -12,8 +12,9 @@ use super::progress::Unit;
 use super::settings::Settings;
 use crate::deltas::Progress as _;
 use crate::model::Model;
+use crate::reader::BAD_RECORD;
 use crate::report::{Format, TracePlot, TraceReport};
-use crate::trace::{AnswerChoice, BAD_RECORD, Kind, NoiseScale, TracePlan, Traces, trace_cases};
+use crate::trace::{AnswerChoice, Kind, NoiseScale, TracePlan, Traces, trace_cases};
 
 /// Noise as published: so many standard deviations of the embeddings.
 const PUBLISHED_FACTOR: f64 = 3.0;

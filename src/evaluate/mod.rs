@@ -43,7 +43,7 @@ pub use outcome::{
 pub use paired::{Paired, compare, same_protocol};
 pub use perplexity::{Perplexity, Protocol, Scoring, Summary, TextScore, Unscored, perplexity, score};
 pub use prompts::{Measure, PromptKind, PromptScore};
-pub use quality::{CaseScores, Quality, Refusal, UNUSABLE, quality};
+pub use quality::{CaseScores, Quality, quality};
 pub use summary::{QualitySummary, Spread};
 pub use tasks::{INVALID, Item, TaskScores, test};
 pub use words::{spaced_words, treebank_words, vector_words};

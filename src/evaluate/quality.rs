@@ -16,7 +16,7 @@ use super::EvaluateError;
 use super::answers::{Question, answer};
 use super::prompts::{Asked, Measure, PromptKind, PromptScore, prompts};
 use crate::model::Model;
-use crate::reader::{BadRecord, Case};
+use crate::reader::{BAD_RECORD, BadRecord, Case, RefusedCase};
 
 /// Cases whose prompts are run together.
 const CASES: usize = 64;
@@ -41,29 +41,13 @@ impl CaseScores {
     }
 }
 
-/// A record that could not be scored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Its place among the records, from 0.
-    pub index: usize,
-    /// None where the record could not be read.
-    pub case_id: Option<String>,
-    /// A stable word for the cause.
-    pub kind: &'static str,
-    /// The cause in words.
-    pub reason: String,
-}
-
-/// The kind of a record that is no case, no task and no text at all.
-pub const UNUSABLE: &str = "bad-record";
-
 /// What a model says about cases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quality {
     /// Cases with scores, in the order of their records.
     pub cases: Vec<CaseScores>,
     /// The others.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RefusedCase>,
 }
 
 /// Scores cases on a model; `contexts` are templates with one `{}`, tried before the edited prompt and its other wordings.
@@ -115,14 +99,14 @@ fn asked<'a>(
     index: usize,
     record: &'a Result<Case, BadRecord>,
     contexts: &[String],
-) -> Result<(&'a Case, Vec<Asked>), Refusal> {
-    let case = record.as_ref().map_err(|bad| Refusal {
+) -> Result<(&'a Case, Vec<Asked>), RefusedCase> {
+    let case = record.as_ref().map_err(|bad| RefusedCase {
         index,
         case_id: None,
-        kind: UNUSABLE,
+        kind: BAD_RECORD,
         reason: bad.to_string(),
     })?;
-    let wanted = case.target_new.as_deref().ok_or_else(|| Refusal {
+    let wanted = case.target_new.as_deref().ok_or_else(|| RefusedCase {
         index,
         case_id: Some(case.case_id.clone()),
         kind: "no-target",
@@ -142,7 +126,7 @@ impl Quality {
     fn keep(&mut self, case: CaseScores) {
         let rewrite = case.prompts.iter().find(|prompt| prompt.kind == PromptKind::Rewrite);
         match rewrite.and_then(|prompt| prompt.wanted.as_ref().err()) {
-            Some(cause) => self.refused.push(Refusal {
+            Some(cause) => self.refused.push(RefusedCase {
                 index: case.index,
                 case_id: Some(case.case_id),
                 kind: cause.kind(),

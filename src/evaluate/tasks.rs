@@ -15,9 +15,8 @@ use std::collections::BTreeMap;
 use super::EvaluateError;
 use super::answers::{Answer, Question, Unanswerable, answer};
 use super::joint::tokens;
-use super::quality::{Refusal, UNUSABLE};
 use crate::model::Model;
-use crate::reader::{BadRecord, Task, TaskKind};
+use crate::reader::{BAD_RECORD, BadRecord, RefusedCase, Task, TaskKind};
 use crate::stats;
 
 /// Items whose rows are run together.
@@ -50,7 +49,7 @@ pub struct TaskScores {
     /// Items with an outcome.
     pub items: Vec<Item>,
     /// The others.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RefusedCase>,
     /// Share of the items that are right; none of nothing, as the next two.
     pub accuracy: Option<f64>,
     /// Weighted over the labels; none in a cloze.
@@ -73,9 +72,9 @@ pub fn test(
     let mut found = Vec::with_capacity(records.len());
     let usable = |(index, record): (usize, &Result<Task, BadRecord>)| match record {
         Ok(_) => None,
-        Err(bad) => Some(Refusal { index, case_id: None, kind: UNUSABLE, reason: bad.to_string() }),
+        Err(bad) => Some(RefusedCase { index, case_id: None, kind: BAD_RECORD, reason: bad.to_string() }),
     };
-    let mut refused: Vec<Refusal> = records.iter().enumerate().filter_map(usable).collect();
+    let mut refused: Vec<RefusedCase> = records.iter().enumerate().filter_map(usable).collect();
     let tasks: Vec<(usize, &Task)> = records
         .iter()
         .enumerate()
@@ -92,7 +91,7 @@ pub fn test(
             Ok(item) => items.push(item),
             Err(cause) => {
                 let (kind, reason) = (cause.kind(), cause.to_string());
-                refused.push(Refusal { index, case_id: None, kind, reason });
+                refused.push(RefusedCase { index, case_id: None, kind, reason });
             }
         }
     }
@@ -209,7 +208,7 @@ fn first_label(written: &str, labels: &[(String, u32)], ignore_case: bool) -> i6
     found.map_or(INVALID, |(_, label)| i64::from(*label))
 }
 
-fn scored(kind: Option<&'static str>, items: Vec<Item>, refused: Vec<Refusal>) -> TaskScores {
+fn scored(kind: Option<&'static str>, items: Vec<Item>, refused: Vec<RefusedCase>) -> TaskScores {
     let pairs: Vec<(i64, i64)> =
         items.iter().filter_map(|item| Some((item.answer?, item.predicted?))).collect();
     let correct: Vec<f64> = items.iter().map(|item| f64::from(u8::from(item.correct))).collect();

@@ -36,11 +36,11 @@ pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};
 pub use moments::{LayerMoment, MomentError, MomentPlan, Moments};
-pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, KeptKeys, Origin, RefusedCase, Scan, Summary};
+pub use outcome::{CaseOutcome, ContextFacts, Diagnosis, Fact, KeptKeys, Origin, Scan, Summary};
 pub use projection::{Plane, Projected, Projection, ProjectionError, ProjectionMethod, Role, plane, project};
 pub use published::{published_clamp, published_layer};
 pub use scan::{ScanError, ScanPlan, scan, scan_dump};
-pub use screen::{BAD_RECORD, ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
+pub use screen::{ScreenRefusal, ScreenRow, ScreenSummary, Screened, SubjectPosition, screen};
 pub use verdict::{Level, Setting, Verdict, verdict};
 
 pub use crate::stats::Calibration;

@@ -6,6 +6,7 @@ use ndarray::Array2;
 
 use super::{Fraction, Level, MeanOver, MomentFacts, Verdict};
 use crate::model::Architecture;
+use crate::reader::RefusedCase;
 
 /// One case, diagnosed.
 #[derive(Clone, Debug)]
@@ -57,19 +58,6 @@ impl Fact {
     pub fn at_first_position(&self) -> bool {
         self.first_token && !self.bos
     }
-}
-
-/// A case that could not be diagnosed, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedCase {
-    /// Its place among the records, from 0.
-    pub index: usize,
-    /// Its name, where the record could be read.
-    pub case_id: Option<String>,
-    /// A stable word for the cause.
-    pub kind: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 /// The cases of one run in their order, and those that were refused.

@@ -7,14 +7,13 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use super::outcome::{CaseOutcome, Fact, KeptKeys, RefusedCase, Scan};
-use super::screen::BAD_RECORD;
+use super::outcome::{CaseOutcome, Fact, KeptKeys, Scan};
 use super::{
     Adjustment, AdjustmentError, KeyMeans, MeanOver, Setting, WeightedTemplates, fractions, in_context,
     of_adjusted, verdict,
 };
 use crate::model::{At, Model, ModelError, PlacedPrompt, Site, Tap, place, slot};
-use crate::reader::{BadRecord, Case, DumpedKeys, UnusableKeys};
+use crate::reader::{BAD_RECORD, BadRecord, Case, DumpedKeys, RefusedCase, UnusableKeys};
 
 /// Cases that are captured and solved for together.
 const CHUNK: usize = 64;

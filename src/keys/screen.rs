@@ -9,10 +9,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::model::{Refused, Tokenizer, place, slot};
-use crate::reader::{BadRecord, Case};
-
-/// The word for a record that is no case at all.
-pub const BAD_RECORD: &str = "bad-record";
+use crate::reader::{BAD_RECORD, BadRecord, Case};
 
 /// Where the subject of a case stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

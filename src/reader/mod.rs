@@ -70,7 +70,7 @@ pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;
 pub use npy::{NpyError, parse_npy};
-pub use records::{BadRecord, DatasetError};
+pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
 pub use tasks::{Task, TaskKind, parse_tasks, read_tasks};

@@ -63,6 +63,22 @@ pub struct BadRecord {
     pub reason: String,
 }
 
+/// The kind of a [`RefusedCase`] whose record is no case at all.
+pub const BAD_RECORD: &str = "bad-record";
+
+/// A case, a task's item or a record that nothing could be done with, and why; it stops no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedCase {
+    /// Its place among the records, from 0.
+    pub index: usize,
+    /// Its name; none where the record could not be read, and of an item of a task.
+    pub case_id: Option<String>,
+    /// A stable word for the cause.
+    pub kind: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// The line of a record inside a message.
 struct InLine(Option<usize>);
 

@@ -20,6 +20,7 @@ mod number;
 mod paint;
 mod perplexity;
 mod plot;
+mod refused;
 mod replay;
 mod reproduce;
 mod screen;

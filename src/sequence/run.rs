@@ -12,12 +12,9 @@ use super::{Changed, Plan, SequenceError, line};
 use crate::edit::{Before, Edit, EditError, History, Method, Request, Setup, Update, edit, prune};
 use crate::model::Model;
 use crate::reader::{
-    BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine, RememberedKeys,
-    ScheduleKind,
+    BAD_RECORD, BadRecord, Case, GuardLine, Ledger, LedgerLine, Limits, LineKind, RefusedLine,
+    RememberedKeys, ScheduleKind,
 };
-
-/// The kind of a record that is no case.
-const BAD_RECORD: &str = crate::keys::BAD_RECORD;
 
 /// A run of edits that is done step by step; between two steps the model has what the last one left.
 ///

@@ -19,7 +19,7 @@ mod regions;
 mod scan;
 
 pub use noise::{NoiseFacts, NoiseScale, draw_noise};
-pub use outcome::{Best, CaseTrace, Kind, KindTrace, RefusedCase, TokenAt, Traces};
+pub use outcome::{Best, CaseTrace, Kind, KindTrace, TokenAt, Traces};
 pub use prompt::{PromptTrace, TracePrompt, trace_prompt, window_of};
 pub use regions::{Region, RegionMean, Summary};
-pub use scan::{AnswerChoice, BAD_RECORD, TracePlan, trace_cases};
+pub use scan::{AnswerChoice, TracePlan, trace_cases};

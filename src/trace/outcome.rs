@@ -1,5 +1,6 @@
 //! What a trace gives: plain values, each with its formula and its degenerate cases.
 
+use crate::reader::RefusedCase;
 use std::ops::Range;
 
 use ndarray::Array2;
@@ -133,19 +134,6 @@ impl CaseTrace {
         let own = [self.clean, self.corrupted].iter().filter(|p| !p.is_finite()).count();
         own + self.kinds.iter().map(KindTrace::nonfinite).sum::<usize>()
     }
-}
-
-/// A case that could not be traced, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedCase {
-    /// Its place among the records, from 0.
-    pub index: usize,
-    /// Its name, where the record could be read.
-    pub case_id: Option<String>,
-    /// A stable word for the cause.
-    pub kind: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 /// The cases of one run in their order, and those that were refused.

@@ -1,12 +1,9 @@
 //! Many cases through a model; one that cannot be traced becomes a row and stops no other.
 
-use super::{CaseTrace, Kind, NoiseFacts, NoiseScale, RefusedCase, TokenAt, TracePrompt, Traces};
+use super::{CaseTrace, Kind, NoiseFacts, NoiseScale, TokenAt, TracePrompt, Traces};
 use super::{draw_noise, trace_prompt};
 use crate::model::{Model, ModelError, PlacedPrompt, place, slot};
-use crate::reader::{BadRecord, Case};
-
-/// The kind of a record that is no case at all.
-pub const BAD_RECORD: &str = "bad-record";
+use crate::reader::{BAD_RECORD, BadRecord, Case, RefusedCase};
 
 /// Which token's probability is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

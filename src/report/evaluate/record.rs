@@ -8,9 +8,10 @@ use super::task_record::{TaskRecord, TextsRecord};
 use super::write::EvaluateReport;
 use crate::evaluate::{
     Answer, CASE_METRICS, CaseEvaluation, CaseScores, Evaluation, Measure, Metric, PromptKind, PromptScore,
-    Refusal, Unanswerable, Written,
+    Unanswerable, Written,
 };
 use crate::report::json::{NonFiniteFields, Tool};
+use crate::report::refused::RefusedRecord;
 
 /// Name and version of the record.
 pub(super) const SCHEMA: &str = "diagnose.evaluate/1";
@@ -170,18 +171,6 @@ struct AnswerRecord {
     nonfinite: NonFiniteFields,
 }
 
-/// A record that could not be scored.
-#[derive(Debug, Serialize)]
-pub(super) struct RefusedRecord<'a> {
-    /// Its place among the records, from 0.
-    index: usize,
-    /// Null where the record could not be read, and for items of tasks.
-    case_id: Option<&'a str>,
-    /// A stable word for the cause.
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl<'a> From<&EvaluateReport<'a>> for Record<'a> {
     fn from(report: &EvaluateReport<'a>) -> Self {
         let (evaluation, detail) = (report.evaluation, report.detail);
@@ -315,11 +304,5 @@ impl From<&Result<Answer, Unanswerable>> for AnswerRecord {
             reason: answer.as_ref().err().map(ToString::to_string),
             nonfinite,
         }
-    }
-}
-
-impl<'a> From<&'a Refusal> for RefusedRecord<'a> {
-    fn from(Refusal { index, case_id, kind, reason }: &'a Refusal) -> Self {
-        Self { index: *index, case_id: case_id.as_deref(), kind, reason }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::record::RefusedRecord;
 use crate::evaluate::{Item, TaskEvaluation, TaskScores, TextEvaluation};
 use crate::report::json::NonFiniteFields;
+use crate::report::refused::RefusedRecord;
 
 /// One task file.
 #[derive(Debug, Serialize)]

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::record::{CaseRecord, Head, Record, RefusedRecord};
+use super::record::{CaseRecord, Head, Record};
 use super::steps::StepRecord;
 use super::task_record::TaskRecord;
 use super::{csv, sheet};
 use crate::evaluate::Evaluation;
 use crate::report::json;
+use crate::report::refused::RefusedRecord;
 use crate::report::{Format, Page};
 
 /// What `diagnose evaluate` has to show.

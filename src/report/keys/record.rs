@@ -6,10 +6,9 @@
 use serde::Serialize;
 
 use super::words;
-use crate::keys::{
-    CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, RefusedCase, Summary,
-};
+use crate::keys::{CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, Summary};
 use crate::report::json::{NonFiniteFields, Tool};
+use crate::report::refused::RefusedRecord;
 use crate::report::verdict::VerdictRecord;
 
 /// Name and version of the record.
@@ -131,18 +130,6 @@ struct FactRecord<'a> {
     bos: bool,
 }
 
-/// A record that could not be diagnosed.
-#[derive(Debug, Serialize)]
-pub(super) struct RefusedRecord<'a> {
-    /// Its place among the records, from 0.
-    index: usize,
-    /// Null where the record could not be read.
-    case_id: Option<&'a str>,
-    /// A stable word for the cause.
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl<'a> From<&'a Diagnosis> for Record<'a> {
     fn from(diagnosis: &'a Diagnosis) -> Self {
         Self {
@@ -248,11 +235,5 @@ impl<'a> From<&'a Fact> for FactRecord<'a> {
             first_token: fact.first_token,
             bos: fact.bos,
         }
-    }
-}
-
-impl<'a> From<&'a RefusedCase> for RefusedRecord<'a> {
-    fn from(RefusedCase { index, case_id, kind, reason }: &'a RefusedCase) -> Self {
-        Self { index: *index, case_id: case_id.as_deref(), kind, reason }
     }
 }

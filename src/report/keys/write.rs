@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::record::{CaseRecord, Head, Record, RefusedRecord};
+use super::record::{CaseRecord, Head, Record};
 use super::{csv, sheet};
 use crate::keys::Diagnosis;
 use crate::report::json;
+use crate::report::refused::RefusedRecord;
 use crate::report::{Format, Page};
 
 /// What `diagnose keys` has to show.

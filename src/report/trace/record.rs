@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::write::TraceReport;
 use crate::report::json::{NonFiniteFields, Tool};
-use crate::trace::{AnswerChoice, CaseTrace, KindTrace, RefusedCase, RegionMean, TokenAt};
+use crate::report::refused::RefusedRecord;
+use crate::trace::{AnswerChoice, CaseTrace, KindTrace, RegionMean, TokenAt};
 
 /// Name and version of the record.
 const SCHEMA: &str = "diagnose.trace/1";
@@ -148,18 +149,6 @@ struct BestRecord<'a> {
     indirect_effect: f64,
 }
 
-/// A record that could not be traced.
-#[derive(Debug, Serialize)]
-pub(super) struct RefusedRecord<'a> {
-    /// Its place among the records, from 0.
-    index: usize,
-    /// Null where the record could not be read.
-    case_id: Option<&'a str>,
-    /// A stable word for the cause.
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl<'a> From<&TraceReport<'a>> for Record<'a> {
     fn from(report: &TraceReport<'a>) -> Self {
         Self {
@@ -283,11 +272,5 @@ impl<'a> KindRecord<'a> {
             best_in_subject: best(case.subject_range.clone()),
             nonfinite,
         }
-    }
-}
-
-impl<'a> From<&'a RefusedCase> for RefusedRecord<'a> {
-    fn from(RefusedCase { index, case_id, kind, reason }: &'a RefusedCase) -> Self {
-        Self { index: *index, case_id: case_id.as_deref(), kind, reason }
     }
 }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::heat::HeatMap;
-use super::record::{CaseRecord, Head, Record, RefusedRecord};
+use super::record::{CaseRecord, Head, Record};
 use super::{csv, sheet};
 use crate::model::Architecture;
 use crate::report::json;
+use crate::report::refused::RefusedRecord;
 use crate::report::{Format, Page};
 use crate::trace::{Summary, Traces};
 
