@@ -70,6 +70,23 @@ const BARE_NONFINITE: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 
 /// The text with every bare `NaN`, `Infinity` and `-Infinity` outside of strings replaced by `null`, at the same length.
 pub(super) fn without_bare_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
+    replace_bare_nonfinite(json, |word, cleaned| {
+        cleaned.extend(b"null");
+        cleaned.resize(cleaned.len() + word.len().saturating_sub(4), b' ');
+    })
+}
+
+/// The text with every such word made a string, for readers to whom infinity is a number like any other.
+#[expect(dead_code, reason = "the readers of results need it")]
+pub(super) fn with_quoted_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
+    replace_bare_nonfinite(json, |word, cleaned| {
+        cleaned.push(b'"');
+        cleaned.extend(word);
+        cleaned.push(b'"');
+    })
+}
+
+fn replace_bare_nonfinite(json: &[u8], put: impl Fn(&[u8], &mut Vec<u8>)) -> Cow<'_, [u8]> {
     if !BARE_NONFINITE.iter().any(|word| json.windows(word.len()).any(|window| window == *word)) {
         return Cow::Borrowed(json);
     }
@@ -79,8 +96,7 @@ pub(super) fn without_bare_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
         let word = BARE_NONFINITE.iter().find(|word| !in_string && rest.starts_with(word));
         rest = match (word, byte, in_string) {
             (Some(word), _, _) => {
-                cleaned.extend(b"null");
-                cleaned.resize(cleaned.len() + word.len().saturating_sub(4), b' ');
+                put(word, &mut cleaned);
                 rest.get(word.len()..).unwrap_or_default()
             }
             (None, b'\\', true) => {
@@ -115,5 +131,11 @@ mod tests {
         assert_eq!(cleaned(r#"["NaN", "\"NaN", "\\", NaN]"#), r#"["NaN", "\"NaN", "\\", null]"#);
         assert_eq!(cleaned("\"NaN"), "\"NaN", "a string that does not end");
         assert_eq!(cleaned("\"NaN\\"), "\"NaN\\");
+    }
+
+    #[test]
+    fn bare_numbers_that_are_none_become_strings_that_say_which_they_are() {
+        let quoted = with_quoted_nonfinite(br#"{"a": NaN, "NaN": [-Infinity, Infinity]}"#);
+        assert_eq!(quoted.as_ref(), br#"{"a": "NaN", "NaN": ["-Infinity", "Infinity"]}"#);
     }
 }

@@ -17,6 +17,7 @@
 //! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
 //! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
 //! what edits left behind   a header, a line an edit, factors beside it; hashed          ledger
+//! tables of results         named columns; records that this program wrote          table, record_file
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -41,10 +42,12 @@ mod limits;
 mod location;
 mod mapping;
 mod npy;
+mod record_file;
 mod records;
 mod second_moment;
 mod sniff;
 mod source;
+mod table;
 mod tasks;
 mod texts;
 mod whole;
@@ -70,9 +73,11 @@ pub use limits::{IoMode, Limits};
 pub use location::model_folder;
 pub use mapping::is_remote;
 pub use npy::{NpyError, parse_npy};
+pub use record_file::{RecordFile, read_record, recorded_number};
 pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
+pub use table::{Cell, Column, Table};
 pub use tasks::{Task, TaskKind, parse_tasks, read_tasks};
 pub use texts::{Text, parse_texts, read_texts};
 pub use whole::{read_input, read_whole};

@@ -18,6 +18,7 @@ mod ledger;
 mod moments;
 mod number;
 mod paint;
+mod parts;
 mod perplexity;
 mod plot;
 mod refused;

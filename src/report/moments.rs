@@ -8,7 +8,7 @@ use super::json::{self, Tool};
 use super::number::{count, counted};
 use super::paint::Tone;
 use super::sheet::{Grid, Sheet};
-use super::{Format, Page};
+use super::{Format, Page, parts};
 use crate::keys::{LayerMoment, Moments};
 
 /// What `diagnose moments` has to show.
@@ -73,11 +73,8 @@ impl MomentsReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Json => json::write_document(&self.record(), out),
-            Format::Markdown => self.sheet().write_markdown(out),
-            _ => self.sheet().write_terminal(page, out),
-        }
+        let document = |out: &mut dyn Write| json::write_document(&self.record(), out);
+        parts::write_short(document, &self.sheet(), format, page, out)
     }
 
     fn record(&self) -> Record<'_> {

@@ -9,7 +9,7 @@ use super::json::{self, Tool};
 use super::number::{bytes, counted};
 use super::paint::Tone;
 use super::sheet::{Grid, Sheet};
-use super::{Format, Page};
+use super::{Format, Page, parts};
 use crate::model::StoredTensor;
 use crate::reader::{Ledger, sha256_of};
 
@@ -59,11 +59,8 @@ impl ReplayReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Json => json::write_document(&self.record(), out),
-            Format::Markdown => self.sheet().write_markdown(out),
-            _ => self.sheet().write_terminal(page, out),
-        }
+        let document = |out: &mut dyn Write| json::write_document(&self.record(), out);
+        parts::write_short(document, &self.sheet(), format, page, out)
     }
 
     fn record(&self) -> Record<'_> {

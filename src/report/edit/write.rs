@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use super::record::{Head, Record};
 use super::{csv, sheet};
 use crate::report::ledger::LineRecord;
+use crate::report::parts::{self, Parts};
+use crate::report::sheet::Sheet;
 use crate::report::{Format, Page, json};
 use crate::sequence::Outcome;
 
@@ -24,18 +26,25 @@ impl EditReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self.outcome, page.top).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self.outcome, page.top).write_markdown(out),
-            Format::Json => json::write_document(&Record::from(self.outcome), out),
-            Format::Jsonl => {
-                json::write_part("summary", Head::from(self.outcome), out)?;
-                self.outcome
-                    .lines
-                    .iter()
-                    .try_for_each(|line| json::write_part("edit", LineRecord::from(line), out))
-            }
-            Format::Csv => csv::write(self.outcome, out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for EditReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self.outcome), out)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_part("summary", Head::from(self.outcome), out)?;
+        self.outcome.lines.iter().try_for_each(|line| json::write_part("edit", LineRecord::from(line), out))
+    }
+
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.outcome, out)
+    }
+
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self.outcome, page.top)
     }
 }

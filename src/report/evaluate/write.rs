@@ -7,9 +7,10 @@ use super::steps::StepRecord;
 use super::task_record::TaskRecord;
 use super::{csv, sheet};
 use crate::evaluate::Evaluation;
-use crate::report::json;
+use crate::report::parts::{self, Parts};
 use crate::report::refused::RefusedRecord;
-use crate::report::{Format, Page};
+use crate::report::sheet::Sheet;
+use crate::report::{Format, Page, json};
 
 /// What `diagnose evaluate` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +31,24 @@ impl EvaluateReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self, page.top).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self, page.top).write_markdown(out),
-            Format::Json => json::write_document(&Record::from(self), out),
-            Format::Jsonl => self.write_lines(out),
-            Format::Csv => csv::write(self.evaluation, out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for EvaluateReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self), out)
     }
 
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.evaluation, out)
+    }
+
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self, page.top)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
         json::write_part("summary", Head::from(self.evaluation), out)?;
         if let Some(cases) = &self.evaluation.cases {
             for row in CaseRecord::all(cases, self.detail) {

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 
 use crate::keys::first_token::{FirstToken, Standing};
 use crate::model::Site;
+use crate::report::parts::{self, Parts};
+use crate::report::sheet::Sheet;
 use crate::report::{Format, Page, json};
 
 /// What `diagnose first-token` has to show.
@@ -28,26 +30,36 @@ impl FirstTokenReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self).write_markdown(out),
-            Format::Json => json::write_document(&record::Record::from(self), out),
-            Format::Jsonl => {
-                let record = record::Record::from(self);
-                json::write_part("summary", &record.head, out)?;
-                for content in &record.measurements {
-                    json::write_part("measurement", content, out)?;
-                }
-                for content in &record.massive {
-                    json::write_part("massive", content, out)?;
-                }
-                for content in &record.attention {
-                    json::write_part("attention", content, out)?;
-                }
-                Ok(())
-            }
-            Format::Csv => csv::write(self.found, out),
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for FirstTokenReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&record::Record::from(self), out)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        let record = record::Record::from(self);
+        json::write_part("summary", &record.head, out)?;
+        for content in &record.measurements {
+            json::write_part("measurement", content, out)?;
         }
+        for content in &record.massive {
+            json::write_part("massive", content, out)?;
+        }
+        for content in &record.attention {
+            json::write_part("attention", content, out)?;
+        }
+        Ok(())
+    }
+
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.found, out)
+    }
+
+    fn sheet(&self, _page: &Page) -> Sheet {
+        sheet::sheet(self)
     }
 }
 

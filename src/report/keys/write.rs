@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use super::record::{CaseRecord, Head, Record};
 use super::{csv, sheet};
 use crate::keys::Diagnosis;
-use crate::report::json;
+use crate::report::parts::{self, Parts};
 use crate::report::refused::RefusedRecord;
-use crate::report::{Format, Page};
+use crate::report::sheet::Sheet;
+use crate::report::{Format, Page, json};
 
 /// What `diagnose keys` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +26,24 @@ impl KeysReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self.diagnosis, page.top).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self.diagnosis, page.top).write_markdown(out),
-            Format::Json => json::write_document(&Record::from(self.diagnosis), out),
-            Format::Jsonl => self.write_lines(out),
-            Format::Csv => csv::write(self.diagnosis, out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for KeysReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self.diagnosis), out)
     }
 
-    fn write_lines(self, out: &mut dyn Write) -> io::Result<()> {
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.diagnosis, out)
+    }
+
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self.diagnosis, page.top)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
         json::write_part("summary", Head::from(self.diagnosis), out)?;
         for case in &self.diagnosis.scan.cases {
             json::write_part("case", CaseRecord::from(case), out)?;

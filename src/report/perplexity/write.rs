@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::record::{Head, ModelRecord, Record};
 use super::{csv, sheet};
 use crate::evaluate::{Paired, Perplexity};
-use crate::report::json;
-use crate::report::{Format, Page};
+use crate::report::parts::{self, Parts};
+use crate::report::sheet::Sheet;
+use crate::report::{Format, Page, json};
 
 /// What `diagnose perplexity` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -45,16 +46,24 @@ impl PerplexityReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self).write_markdown(out),
-            Format::Json => json::write_document(&Record::from(self), out),
-            Format::Jsonl => self.write_lines(out),
-            Format::Csv => csv::write(self, out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for PerplexityReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self), out)
     }
 
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self, out)
+    }
+
+    fn sheet(&self, _page: &Page) -> Sheet {
+        sheet::sheet(self)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
         json::write_part("summary", Head::from(self), out)?;
         for (model, paired) in self.models {
             let content = ModelRecord::new(model, paired.as_ref(), self);

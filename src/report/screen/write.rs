@@ -9,6 +9,8 @@ use super::record::{CaseRecord, Head, Record, status};
 use super::sheet;
 use crate::keys::{ScreenRefusal, ScreenRow, Screened, SubjectPosition};
 use crate::report::escape::{as_io, plain};
+use crate::report::parts::{self, Parts};
+use crate::report::sheet::Sheet;
 use crate::report::{Format, Page, json};
 
 /// What `diagnose keys --screen` has to show.
@@ -57,22 +59,26 @@ impl ScreenReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => sheet::sheet(self, page.top).write_terminal(page, out),
-            Format::Markdown => sheet::sheet(self, page.top).write_markdown(out),
-            Format::Json => json::write_document(&Record::from(self), out),
-            Format::Jsonl => self.write_lines(out),
-            Format::Csv => self.write_csv(out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for ScreenReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self), out)
     }
 
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self, page.top)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
         json::write_part("summary", Head::from(self), out)?;
         let mut cases = self.screened.rows.iter().map(CaseRecord::from);
         cases.try_for_each(|content| json::write_part("case", content, out))
     }
 
-    fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut file = csv::Writer::from_writer(out);
         file.write_record(COLUMNS.iter().map(|(header, _)| header)).map_err(as_io)?;
         for row in &self.screened.rows {

@@ -7,9 +7,10 @@ use super::heat::HeatMap;
 use super::record::{CaseRecord, Head, Record};
 use super::{csv, sheet};
 use crate::model::Architecture;
-use crate::report::json;
+use crate::report::parts::{self, Parts};
 use crate::report::refused::RefusedRecord;
-use crate::report::{Format, Page};
+use crate::report::sheet::Sheet;
+use crate::report::{Format, Page, json};
 use crate::trace::{Summary, Traces};
 
 /// What `diagnose trace` has to show.
@@ -34,22 +35,34 @@ impl TraceReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => {
-                sheet::sheet(self, page.top).write_terminal(page, out)?;
-                HeatMap::of(self.traces, self.summary).write(page.width, out)
-            }
-            Format::Markdown => {
-                sheet::sheet(self, page.top).write_markdown(out)?;
-                HeatMap::of(self.traces, self.summary).write_markdown(out)
-            }
-            Format::Json => json::write_document(&Record::from(self), out),
-            Format::Jsonl => self.write_lines(out),
-            Format::Csv => csv::write(self.traces, out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for TraceReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self), out)
     }
 
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.traces, out)
+    }
+
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self, page.top)
+    }
+
+    fn terminal(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        self.sheet(page).write_terminal(page, out)?;
+        HeatMap::of(self.traces, self.summary).write(page.width, out)
+    }
+
+    fn markdown(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        self.sheet(page).write_markdown(out)?;
+        HeatMap::of(self.traces, self.summary).write_markdown(out)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
         json::write_part("summary", Head::from(self), out)?;
         for case in &self.traces.cases {
             json::write_part("case", CaseRecord::from(case), out)?;

@@ -1,0 +1,57 @@
+//! What a report is made of, and the one place that makes each format of it.
+
+use std::io::{self, Write};
+
+use super::sheet::Sheet;
+use super::{Format, Page};
+
+/// A report in parts: a format for programs each, and the page for people.
+pub(super) trait Parts {
+    /// One strict JSON document.
+    fn document(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// A summary, then a JSON document a line.
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// CSV with a header.
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The page, of whose long tables only `page.top` rows are shown.
+    fn sheet(&self, page: &Page) -> Sheet;
+
+    /// The page on a terminal.
+    fn terminal(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        self.sheet(page).write_terminal(page, out)
+    }
+
+    /// The page as Markdown.
+    fn markdown(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        self.sheet(page).write_markdown(out)
+    }
+}
+
+/// Writes a report in one format.
+pub(super) fn write(report: &impl Parts, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Table => report.terminal(page, out),
+        Format::Markdown => report.markdown(page, out),
+        Format::Json => report.document(out),
+        Format::Jsonl => report.lines(out),
+        Format::Csv => report.rows(out),
+    }
+}
+
+/// Writes a report that has no rows: JSON, Markdown, or the page.
+pub(super) fn write_short(
+    document: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    sheet: &Sheet,
+    format: Format,
+    page: &Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Json => document(out),
+        Format::Markdown => sheet.write_markdown(out),
+        _ => sheet.write_terminal(page, out),
+    }
+}
