@@ -77,7 +77,6 @@ pub(super) fn without_bare_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The text with every such word made a string, for readers to whom infinity is a number like any other.
-#[expect(dead_code, reason = "the readers of results need it")]
 pub(super) fn with_quoted_nonfinite(json: &[u8]) -> Cow<'_, [u8]> {
     replace_bare_nonfinite(json, |word, cleaned| {
         cleaned.push(b'"');

@@ -18,6 +18,7 @@
 //! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
 //! what edits left behind   a header, a line an edit, factors beside it; hashed          ledger
 //! tables of results         named columns; records that this program wrote          table, record_file
+//! results of lm-eval        scores of a run and of each sample of it                lm_eval, results_kind
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -39,11 +40,13 @@ mod index;
 mod json;
 mod ledger;
 mod limits;
+mod lm_eval;
 mod location;
 mod mapping;
 mod npy;
 mod record_file;
 mod records;
+mod results_kind;
 mod second_moment;
 mod sniff;
 mod source;
@@ -70,11 +73,16 @@ pub use ledger::{
     RequestLine, ScheduleKind, ValueLine, factors_folder, factors_name,
 };
 pub use limits::{IoMode, Limits};
+pub use lm_eval::{
+    LmEval, LmEvalSamples, LmEvalScore, SampleScores, newest_of_each_model, parse_lm_eval,
+    parse_lm_eval_samples, read_lm_eval, read_lm_eval_samples,
+};
 pub use location::model_folder;
 pub use mapping::is_remote;
 pub use npy::{NpyError, parse_npy};
 pub use record_file::{RecordFile, read_record, recorded_number};
 pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
+pub use results_kind::{ResultsKind, results_kind};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
 pub use table::{Cell, Column, Table};
