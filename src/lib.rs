@@ -20,7 +20,8 @@
 //! Rooms, lower layers first: [`tensor`] (dtypes, shapes, names), [`linalg`] (the arithmetic, in f64),
 //! [`gpu`] (what CUDA offers here), [`reader`] (files), [`compute`] (where an operation runs), [`model`]
 //! (which tensor is which), [`deltas`] (the comparison), [`trace`] (causal tracing), [`edit`] (the editing
-//! methods), [`sequence`] (many edits in order), [`report`] (formats), [`cli`] (the command).
+//! methods), [`sequence`] (many edits in order), [`regress`] (one measurement against
+//! an earlier one), [`report`] (formats), [`cli`] (the command).
 //! `ARCHITECTURE.md` tells what each may use and what is absent from it.
 
 pub mod cli;
@@ -33,6 +34,7 @@ pub mod keys;
 pub mod linalg;
 pub mod model;
 pub mod reader;
+pub mod regress;
 pub mod report;
 pub mod reproduce;
 pub mod sequence;
