@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ArrayError, DatasetError, DumpError, HeaderError, IndexError, LedgerError, MomentError};
+use super::{
+    ArrayError, DatasetError, DumpError, HeaderError, IndexError, LedgerError, MomentError, TableError,
+};
 use crate::tensor::Printable;
 
 /// Text from a file inside a message: escaped, and cut where it would flood the terminal.
@@ -107,6 +109,9 @@ pub enum ReadError {
     /// A file of cases, texts or templates is malformed as a whole.
     #[error("{}: {cause}", Shown(.path))]
     Dataset { path: PathBuf, cause: DatasetError },
+    /// A file that is no table of results.
+    #[error("{}: {cause}", Shown(.path))]
+    Table { path: PathBuf, cause: TableError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -152,6 +157,7 @@ impl ReadError {
             Self::Dump { .. } => "no-dumped-keys",
             Self::Ledger { cause, .. } => cause.kind(),
             Self::Dataset { cause, .. } => cause.kind(),
+            Self::Table { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -184,6 +190,7 @@ impl ReadError {
             | Self::Dump { path, .. }
             | Self::Ledger { path, .. }
             | Self::Dataset { path, .. }
+            | Self::Table { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
@@ -230,6 +237,7 @@ impl ReadError {
                 "a template is a text with {} where the prompt goes, such as \"The city was quiet. {}\""
             }
             Self::Ledger { cause, .. } => cause.hint(),
+            Self::Table { cause, .. } => return cause.hint().map(str::to_owned),
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {
                 "where the file is to be trusted, raise the cap on headers"

@@ -85,7 +85,7 @@ pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
 pub use results_kind::{ResultsKind, results_kind};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
-pub use table::{Cell, Column, Table};
+pub use table::{Cell, Column, Table, TableError, read_table, read_tables};
 pub use tasks::{Task, TaskKind, parse_tasks, read_tasks};
 pub use texts::{Text, parse_texts, read_texts};
 pub use whole::{read_input, read_whole};

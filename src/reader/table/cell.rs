@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::error::{MOST_CELLS, TableError};
+
 /// Named columns of one length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -37,6 +39,27 @@ impl Table {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Puts the rows of another table below; columns are united by name, and what a table lacks is missing.
+    pub(super) fn append(&mut self, other: Self) -> Result<(), TableError> {
+        let rows = self.rows + other.rows;
+        for column in other.columns {
+            if let Some(own) = self.columns.iter_mut().find(|own| own.name == column.name) {
+                own.cells.extend(column.cells);
+            } else {
+                let before = vec![Cell::Missing; self.rows];
+                self.columns.push(Column { name: column.name, cells: [before, column.cells].concat() });
+            }
+            if rows.saturating_mul(self.columns.len()) > MOST_CELLS {
+                return Err(TableError::TooMany);
+            }
+        }
+        for column in &mut self.columns {
+            column.cells.resize(rows, Cell::Missing);
+        }
+        self.rows = rows;
+        Ok(())
     }
 }
 
