@@ -3,6 +3,7 @@
 mod edit;
 mod evaluate;
 mod keys;
+mod regress;
 mod reproduce;
 mod trace;
 
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
+pub(super) use self::regress::{CorrectionName, RegressArgs, level};
 pub(super) use self::reproduce::ReproduceArgs;
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
@@ -123,6 +125,7 @@ pub(super) enum Command {
     Evaluate(EvaluateArgs),
     Reproduce(Box<ReproduceArgs>),
     Perplexity(PerplexityArgs),
+    Regress(Box<RegressArgs>),
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),
     Trace(TraceArgs),

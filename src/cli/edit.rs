@@ -28,7 +28,7 @@ type Cases = Vec<Result<Case, BadRecord>>;
 
 /// Edits, writes and reports.
 pub(super) fn run(args: &EditArgs, settings: &Settings) -> Result<u8, Failure> {
-    let format = settings.format_beside_output(&Format::ALL)?;
+    let format = settings.format_beside_output(&Format::without_checks())?;
     settings.computes_on_cpu("edit")?;
     if let Some(destination) = &settings.output {
         check_destination(destination, &args.model)?;

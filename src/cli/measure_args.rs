@@ -134,7 +134,7 @@ pub(super) struct FirstTokenArgs {
 }
 
 /// Enough resamples for an interval, few enough to end.
-fn resamples(text: &str) -> Result<usize, String> {
+pub(super) fn resamples(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 100..=10_000_000) => Ok(n),
         _ => Err("not a number from 100 to 10000000".to_owned()),

@@ -31,6 +31,8 @@ mod output;
 mod perplexity;
 mod progress;
 mod refusals;
+mod regress;
+mod regress_rules;
 mod replay;
 mod reproduce;
 mod run;

@@ -7,6 +7,7 @@ use crate::keys::first_token::FirstTokenError;
 use crate::keys::{AdjustmentError, ContextsError, MomentError, ScanError};
 use crate::model::ModelError;
 use crate::reader::ReadError;
+use crate::regress::RegressError;
 use crate::report::Unwritable;
 use crate::reproduce::ReproduceError;
 use crate::sequence::SequenceError;
@@ -33,6 +34,16 @@ impl From<ModelError> for Failure {
         if let Some(path) = error.path() {
             failure = failure.at(path);
         }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<RegressError> for Failure {
+    fn from(error: RegressError) -> Self {
+        let failure = Self::new(error.kind(), format!("cannot compare: {error}"));
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,

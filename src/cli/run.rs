@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::settings::Settings;
 use super::{
     completions, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output, perplexity,
-    reproduce, trace,
+    regress, reproduce, trace,
 };
 
 /// What was asked for.
@@ -61,6 +61,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::Evaluate(args) => evaluate::run(&args, &settings),
         Command::Reproduce(args) => reproduce::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
+        Command::Regress(args) => regress::run(&args, &settings),
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),
         Command::Trace(args) => trace::run(&args, &settings),

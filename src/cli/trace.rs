@@ -21,7 +21,7 @@ const PUBLISHED_FACTOR: f64 = 3.0;
 
 /// Traces and reports.
 pub(super) fn run(args: &TraceArgs, settings: &Settings) -> Result<u8, Failure> {
-    let format = settings.format(&Format::ALL)?;
+    let format = settings.format(&Format::without_checks())?;
     settings.computes_on_cpu("trace")?;
     let plot = args.plot.as_deref().map(|path| plot_format(path).map(|format| (path, format))).transpose()?;
     output::check(args.plot.as_deref())?;

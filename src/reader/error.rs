@@ -112,6 +112,9 @@ pub enum ReadError {
     /// A file that is no table of results.
     #[error("{}: {cause}", Shown(.path))]
     Table { path: PathBuf, cause: TableError },
+    /// A file of settings that is no TOML, or holds a value that no setting has.
+    #[error("{}, line {line}: {reason}", Shown(.path))]
+    Config { path: PathBuf, line: usize, reason: String },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -158,6 +161,7 @@ impl ReadError {
             Self::Ledger { cause, .. } => cause.kind(),
             Self::Dataset { cause, .. } => cause.kind(),
             Self::Table { cause, .. } => cause.kind(),
+            Self::Config { .. } => "config",
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -191,6 +195,7 @@ impl ReadError {
             | Self::Ledger { path, .. }
             | Self::Dataset { path, .. }
             | Self::Table { path, .. }
+            | Self::Config { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
@@ -238,6 +243,9 @@ impl ReadError {
             }
             Self::Ledger { cause, .. } => cause.hint(),
             Self::Table { cause, .. } => return cause.hint().map(str::to_owned),
+            Self::Config { .. } => {
+                "a setting is a line such as fail-on = \"suspect\", below a table such as [deltas]"
+            }
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {
                 "where the file is to be trusted, raise the cap on headers"

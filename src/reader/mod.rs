@@ -17,6 +17,7 @@
 //! arrays of numbers        one, or an archive of them, capped before it is opened  npy, arrays
 //! what arrays hold         second moments in two layouts, keys and texts dumped   second_moment, dumped_keys, dumped_texts
 //! what edits left behind   a header, a line an edit, factors beside it; hashed          ledger
+//! settings                  keys and values of a TOML file, each with its line           config
 //! tables of results         named columns; records that this program wrote          table, record_file
 //! results of lm-eval        scores of a run and of each sample of it                lm_eval, results_kind
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
@@ -26,6 +27,7 @@
 mod arrays;
 mod cases;
 mod checkpoint;
+mod config;
 mod contexts;
 mod dumped_keys;
 mod dumped_texts;
@@ -58,6 +60,7 @@ mod whole;
 pub use arrays::{ArrayError, ArrayFile};
 pub use cases::{Case, Neighbor, parse_cases, read_cases};
 pub use checkpoint::Checkpoint;
+pub use config::{Config, ConfigEntry, ConfigValue, read_config};
 pub use contexts::{BARE, ContextTemplates, parse_contexts, read_contexts};
 pub use dumped_keys::{DumpError, DumpedKeys, UnusableKeys, read_dumped_keys};
 pub use dumped_texts::{DumpedTexts, read_dumped_texts};

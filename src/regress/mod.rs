@@ -29,5 +29,5 @@ pub use outcome::{
     Comparison, DirectionFrom, Interval, IntervalKind, Row, Status, Summary, Test, TestKind, ToleranceFrom,
     Tolerated, Why,
 };
-pub use rules::{Correction, MetricTolerance, Rules, Tolerance};
+pub use rules::{Correction, MetricTolerance, Rules, Said, Tolerance};
 pub use source::{of_lm_eval, of_record, of_table, repeated};

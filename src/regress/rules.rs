@@ -11,10 +11,8 @@ use crate::stats;
 /// Everything that decides beside the numbers.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Which patterns are allowed how much; see [`Rules::tolerance`].
-    pub tolerances: Vec<MetricTolerance>,
-    /// Metrics of which more is better, and of which less is.
-    pub directions: Vec<(NamePattern, Direction)>,
+    /// What is said of metrics, the list that counts more first: what the first says of a metric, no other changes.
+    pub said: Vec<Said>,
     /// Spread of repeated runs.
     pub noise: Noise,
     /// Chance of a false alarm that is accepted, over all tests together.
@@ -32,8 +30,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            tolerances: Vec::new(),
-            directions: Vec::new(),
+            said: Vec::new(),
             noise: Noise::default(),
             alpha: 0.05,
             correction: Correction::Holm,
@@ -42,6 +39,15 @@ impl Default for Rules {
             seed: 0,
         }
     }
+}
+
+/// Tolerances and directions by pattern.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// How far metrics may get worse.
+    pub tolerances: Vec<MetricTolerance>,
+    /// Which way is better.
+    pub directions: Vec<(NamePattern, Direction)>,
 }
 
 /// How p-values of many metrics are adjusted.
@@ -76,13 +82,15 @@ pub struct MetricTolerance {
 impl Rules {
     /// The tolerance of a metric: of the patterns that match, the name itself, else the longest, else the first.
     pub fn tolerance(&self, metric: &str) -> Option<&MetricTolerance> {
-        let of = self.tolerances.iter().map(|given| (&given.pattern, given));
-        closest(of, metric)
+        self.said
+            .iter()
+            .find_map(|said| closest(said.tolerances.iter().map(|given| (&given.pattern, given)), metric))
     }
 
     /// The direction that was told of a metric, chosen in the same way.
     pub fn direction(&self, metric: &str) -> Option<Direction> {
-        closest(self.directions.iter().map(|(pattern, direction)| (pattern, *direction)), metric)
+        let of = |said: &Said| closest(said.directions.iter().map(|(pattern, to)| (pattern, *to)), metric);
+        self.said.iter().find_map(of)
     }
 }
 
@@ -164,12 +172,17 @@ mod tests {
 
     #[test]
     fn the_name_itself_beats_a_glob_and_a_longer_glob_a_shorter_one() {
-        let tolerances = ["*=3", "wiki/*=2", "wiki/ppl=1", "wiki/p*=4"].map(|text| text.parse().unwrap());
-        let rules = Rules { tolerances: tolerances.into(), ..Rules::default() };
+        let said = |texts: &[&str]| Said {
+            tolerances: texts.iter().map(|text| text.parse().unwrap()).collect(),
+            directions: Vec::new(),
+        };
+        let said = vec![said(&["loss=9"]), said(&["*=3", "wiki/*=2", "wiki/ppl=1", "wiki/p*=4", "loss=1"])];
+        let rules = Rules { said, ..Rules::default() };
         let found = |metric| rules.tolerance(metric).map(|given| given.tolerance);
         assert_eq!(found("wiki/ppl"), Some(Tolerance::Absolute(1.0)));
         assert_eq!(found("wiki/pp"), Some(Tolerance::Absolute(4.0)));
         assert_eq!(found("wiki/x"), Some(Tolerance::Absolute(2.0)));
         assert_eq!(found("x"), Some(Tolerance::Absolute(3.0)));
+        assert_eq!(found("loss"), Some(Tolerance::Absolute(9.0)), "the first list counts more");
     }
 }

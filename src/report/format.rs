@@ -17,6 +17,10 @@ pub enum Format {
     Csv,
     /// For a comment on a pull request.
     Markdown,
+    /// Checks as tests, for the page of a CI run.
+    Junit,
+    /// Checks as findings, for code scanning.
+    Sarif,
 }
 
 /// A format that cannot be written, with those that can.
@@ -29,10 +33,16 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format that can be written.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Json, Self::Jsonl, Self::Csv, Self::Markdown];
+    pub const ALL: [Self; 7] =
+        [Self::Table, Self::Json, Self::Jsonl, Self::Csv, Self::Markdown, Self::Junit, Self::Sarif];
 
     /// Formats that have a name and no writer yet.
-    pub const PLANNED: [&'static str; 3] = ["html", "junit", "sarif"];
+    pub const PLANNED: [&'static str; 1] = ["html"];
+
+    /// The formats of a report that judges nothing: all but those that hold checks alone.
+    pub fn without_checks() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|format| !matches!(format, Self::Junit | Self::Sarif)).collect()
+    }
 
     /// The name that `--format` takes.
     pub const fn name(self) -> &'static str {
@@ -42,6 +52,8 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
             Self::Markdown => "markdown",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
         }
     }
 
@@ -55,6 +67,7 @@ impl Format {
         match extension.as_str() {
             "txt" => Ok(Some(Self::Table)),
             "md" => Ok(Some(Self::Markdown)),
+            "xml" => Ok(Some(Self::Junit)),
             "ndjson" => Ok(Some(Self::Jsonl)),
             other => other.parse().map(Some),
         }
@@ -93,14 +106,15 @@ mod tests {
         let of = |path: &str| Format::of_path(Path::new(path)).map_err(|error| error.to_string());
         assert_eq!(of("a/report.md"), Ok(Some(Format::Markdown)));
         assert_eq!(of("report.JSON"), Ok(Some(Format::Json)));
+        assert_eq!(of("r.xml"), Ok(Some(Format::Junit)));
         assert_eq!(of("report"), Ok(None));
         assert_eq!(
             of("r.html").unwrap_err(),
-            "the format html is not available yet (available: table, json, jsonl, csv, markdown)"
+            "the format html is not available yet (available: table, json, jsonl, csv, markdown, junit, sarif)"
         );
         assert_eq!(
             of("r.yaml").unwrap_err(),
-            "the format yaml is unknown (available: table, json, jsonl, csv, markdown)"
+            "the format yaml is unknown (available: table, json, jsonl, csv, markdown, junit, sarif)"
         );
     }
 }

@@ -4,6 +4,7 @@
 //! here that the record's room did not give; and the only room that derives `Serialize`.
 
 mod checkpoint;
+mod checks;
 mod deltas;
 mod doctor;
 mod edit;
@@ -13,6 +14,7 @@ mod evaluate;
 mod first_token;
 mod format;
 mod json;
+mod junit;
 mod keys;
 mod ledger;
 mod moments;
@@ -22,8 +24,10 @@ mod parts;
 mod perplexity;
 mod plot;
 mod refused;
+mod regress;
 mod replay;
 mod reproduce;
+mod sarif;
 mod screen;
 mod second_moment;
 mod sheet;
@@ -47,6 +51,7 @@ pub use number::{bytes, count, significant};
 pub use paint::{Paint, Tone};
 pub use perplexity::{PerplexityReport, ResampledBy};
 pub use plot::{KeysPlot, PlotFormat};
+pub use regress::RegressReport;
 pub use replay::ReplayReport;
 pub use reproduce::{ReproduceReport, write_reproduction};
 pub use screen::ScreenReport;

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::checks::Check;
 use super::sheet::Sheet;
-use super::{Format, Page};
+use super::{Format, Page, junit, sarif};
 
 /// A report in parts: a format for programs each, and the page for people.
 pub(super) trait Parts {
@@ -28,6 +29,11 @@ pub(super) trait Parts {
     fn markdown(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
         self.sheet(page).write_markdown(out)
     }
+
+    /// What it holds for right or wrong; a report that judges nothing has none, and is not asked for its checks.
+    fn checks(&self) -> Vec<Check> {
+        Vec::new()
+    }
 }
 
 /// Writes a report in one format.
@@ -38,6 +44,8 @@ pub(super) fn write(report: &impl Parts, format: Format, page: &Page, out: &mut 
         Format::Json => report.document(out),
         Format::Jsonl => report.lines(out),
         Format::Csv => report.rows(out),
+        Format::Junit => junit::write(report.sheet(page).command, &report.checks(), out),
+        Format::Sarif => sarif::write(&report.checks(), out),
     }
 }
 

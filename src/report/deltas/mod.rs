@@ -1,5 +1,6 @@
 //! `diagnose.deltas/1`: the record and a file a format.
 
+mod checks;
 mod csv;
 mod histogram;
 mod jsonl;

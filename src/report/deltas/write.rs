@@ -3,10 +3,9 @@
 use std::io::{self, Write};
 
 use super::record::Record;
-use super::{csv, jsonl, markdown, table};
+use super::{checks, csv, jsonl, markdown, table};
 use crate::deltas::{Deltas, Histogram};
-use crate::report::json;
-use crate::report::{Format, Paint};
+use crate::report::{Format, Paint, json, junit, sarif};
 
 /// What `diagnose deltas` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +42,8 @@ impl DeltasReport<'_> {
             Format::Jsonl => jsonl::write(self, out),
             Format::Csv => csv::write(self.deltas, out),
             Format::Markdown => markdown::write(self, page, out),
+            Format::Junit => junit::write("deltas", &checks::checks(self.deltas), out),
+            Format::Sarif => sarif::write(&checks::checks(self.deltas), out),
         }
     }
 }

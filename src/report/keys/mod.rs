@@ -1,5 +1,6 @@
 //! `diagnose.keys/1`: the record and a file a format.
 
+mod checks;
 mod csv;
 mod record;
 mod sheet;

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use super::record::{CaseRecord, Head, Record};
-use super::{csv, sheet};
+use super::{checks, csv, sheet};
 use crate::keys::Diagnosis;
+use crate::report::checks::Check;
 use crate::report::parts::{self, Parts};
 use crate::report::refused::RefusedRecord;
 use crate::report::sheet::Sheet;
@@ -41,6 +42,10 @@ impl Parts for KeysReport<'_> {
 
     fn sheet(&self, page: &Page) -> Sheet {
         sheet::sheet(self.diagnosis, page.top)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        checks::checks(self.diagnosis)
     }
 
     fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
