@@ -18,7 +18,7 @@ fn seeds() -> BTreeMap<String, Vec<u8>> {
         .into_iter()
         .chain(disputed().into_iter().map(|(name, _, bytes)| (name.to_owned(), bytes)));
     let headers = headers.map(|(name, bytes)| (format!("header/{}", slug(&name)), bytes));
-    let all = headers.chain(indices()).chain(pairs()).chain(arrays()).chain(datasets());
+    let all = headers.chain(indices()).chain(pairs()).chain(arrays()).chain(datasets()).chain(results());
     all.filter(|(_, bytes)| bytes.len() <= LONGEST).collect()
 }
 
@@ -83,6 +83,18 @@ fn datasets() -> impl Iterator<Item = (String, Vec<u8>)> {
     .map(|(name, text)| (format!("cases/{name}"), text.as_bytes().to_vec()))
 }
 
+/// Inputs of the target `results`: files of scores, and lines of samples.
+fn results() -> impl Iterator<Item = (String, Vec<u8>)> {
+    [
+        ("scores", r#"{"results":{"a":{"alias":"a","acc,none":0.5,"acc_stderr,none":0.1}},"higher_is_better":{"a":{"acc":true}},"n-samples":{"a":{"effective":4}}}"#),
+        ("nonfinite", r#"{"results":{"a":{"ppl,none":Infinity,"bpb,none":NaN,"x,none":"N/A"}}}"#),
+        ("groups", r#"{"results":{"a":{"acc":1}},"groups":{"g":{"acc,none":1}},"group_subtasks":{"g":["a"]},"config":{"model_args":"pretrained=m"}}"#),
+        ("samples", "{\"doc_id\":0,\"doc_hash\":\"ab\",\"filter\":\"none\",\"metrics\":[\"acc\"],\"acc\":1.0}\n{\"doc_id\":1,\"acc\":NaN}\n{"),
+    ]
+    .into_iter()
+    .map(|(name, text)| (format!("results/{name}"), text.as_bytes().to_vec()))
+}
+
 /// Inputs of the target `deltas`: the first file's length in two bytes, then both files.
 fn pairs() -> impl Iterator<Item = (String, Vec<u8>)> {
     let w = |dtype: &str, shape: &str, data: &[u8]| holding("w", dtype, shape, data);
@@ -127,7 +139,7 @@ fn the_committed_seeds_are_those_of_the_corpus() {
         return; // The published package leaves fuzz/ out.
     }
     let mut committed = BTreeMap::new();
-    for target in ["header", "index", "deltas", "arrays", "cases"] {
+    for target in ["header", "index", "deltas", "arrays", "cases", "results"] {
         for seed in fs::read_dir(folder.join(target)).unwrap() {
             let path = seed.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();

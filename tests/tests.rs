@@ -25,6 +25,7 @@ mod evaluate_formats; // every format of the report on an evaluation that has ev
 mod evaluate_ledger; // the model after each edit of a ledger, against the checkpoint of each
 mod formats; // every format of one report that has everything in it
 mod fuzz_seeds; // what the fuzz targets start from is the corpus
+mod gate; // the gate of the composite action: a good edit passes, a bad one fails
 mod keys; // the diagnosis of keys, from outside
 mod keys_oracle; // keys and denominators of 72 facts, against transformers in f64
 mod measure_formats; // every format of the reports on perplexity, second moments and first tokens
@@ -37,6 +38,7 @@ mod phenomenon_edits; // the findings on single edits: they hold on the world an
 mod phenomenon_sequences; // the findings on what is left and on edits that add up: on the world and its control
 mod rank_detection; // updates of known rank, planted in each dtype: where the count is right and where it ends
 mod reader; // every input that a user can point at, and every way it can be broken
+mod regress; // one measurement against an earlier one, from outside, and its statistics against SciPy and statsmodels
 mod reproduce; // the papers' experiments, on the world and on its control
 mod rome; // one edit from outside: what it leaves, what is refused, what is found instead of made
 mod rome_oracle; // the value optimisation and the ROME family against PyTorch in f64

@@ -96,7 +96,7 @@ pub fn known_direction(metric: &str) -> Option<Direction> {
         Some(beginning) => own.starts_with(beginning),
         None => own == **pattern,
     };
-    KNOWN.iter().find(|(names, _)| names.iter().any(|name| matches(&name))).map(|(_, direction)| *direction)
+    KNOWN.iter().find(|(names, _)| names.iter().any(&matches)).map(|(_, direction)| *direction)
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ impl Metric {
     /// The samples, where they are what the value is made of: their mean is the value, to a part in 10⁶.
     ///
     /// A score that is no mean of what its samples show (F1, a correlation, exp of a mean) cannot be tested by them.
+    #[must_use]
     pub fn with_samples(self, samples: BTreeMap<String, f64>) -> Self {
         let mean = samples.values().sum::<f64>() / samples.len() as f64;
         let same = (mean - self.value).abs() <= 1e-6 * self.value.abs().max(1.0);

@@ -117,7 +117,7 @@ pub struct Test {
 /// How a p-value was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestKind {
-    /// McNemar's, mid-p: the same items, right or wrong.
+    /// `McNemar`'s, mid-p: the same items, right or wrong.
     McNemar,
     /// Wilcoxon's: the same items, any numbers.
     SignedRank,

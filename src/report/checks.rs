@@ -1,4 +1,4 @@
-//! What a report holds for right or wrong, for the formats that know nothing else: JUnit and SARIF.
+//! What a report holds for right or wrong, for the formats that know nothing else: `JUnit` and SARIF.
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Checks as JUnit XML: what CI systems show as tests. A warning passes, with its sentence as output.
+//! Checks as `JUnit` XML: what CI systems show as tests. A warning passes, with its sentence as output.
 
 use std::io::{self, Write};
 

@@ -161,12 +161,15 @@ fn result<'a>(check: &'a Check, rules: &[Rule]) -> ResultOfCheck<'a> {
 
 /// A path as a reference: relative as it is, absolute as `file:`, with everything that is no part of a plain path escaped.
 fn uri(path: &str) -> String {
+    use std::fmt::Write as _;
     let mut uri = if path.starts_with('/') { "file://".to_owned() } else { String::new() };
     for byte in path.bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(byte)),
             byte if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
-            byte => uri.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
         }
     }
     uri

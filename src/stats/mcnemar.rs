@@ -1,4 +1,4 @@
-//! McNemar's test: whether as many of the same items were lost as were won.
+//! `McNemar`'s test: whether as many of the same items were lost as were won.
 
 /// Items that two runs disagree on, and what that says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct McNemar {
 /// exact = min(1, 2 P(X ≤ k)),  mid = 2 P(X ≤ k) − P(X = k),  X binomial (n, ½)
 /// ```
 ///
-/// Q. McNemar, Psychometrika 12, 1947; mid-p after M. W. Fagerland, S. Lydersen and P. Laake, BMC Med. Res. Methodol. 13:91,
+/// Q. `McNemar`, Psychometrika 12, 1947; mid-p after M. W. Fagerland, S. Lydersen and P. Laake, BMC Med. Res. Methodol. 13:91,
 /// 2013, who recommend it. Relative error below 10⁻⁹ for n up to 10⁶. Degenerate: both are 1 where nothing changed.
 pub fn mcnemar(lost: u64, won: u64) -> McNemar {
     let (k, n) = (lost.min(won), lost + won);

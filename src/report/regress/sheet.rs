@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::words::{self, shown};
 use super::write::RegressReport;
 use crate::regress::{Correction, Direction, Metrics, Row, Status};
-use crate::report::number::counted;
+use crate::report::number::{count, counted};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
 use crate::report::text;
@@ -67,7 +67,7 @@ fn headline(report: &RegressReport<'_>) -> (Tone, String) {
     match (summary.regressed, report.failed().is_empty()) {
         (0, true) => (Tone::Good, format!("no regression in {compared}{missing}{improved}")),
         (0, false) => (Tone::Bad, format!("no regression in {compared}, but {} missing", summary.missing)),
-        (n, _) => (Tone::Bad, format!("{n} of {compared} regressed{missing}{improved}")),
+        (n, _) => (Tone::Bad, format!("{} of {compared} regressed{missing}{improved}", count(n as u64))),
     }
 }
 

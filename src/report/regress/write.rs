@@ -28,7 +28,7 @@ impl RegressReport<'_> {
     ///
     /// JSON lines are a summary without the rows, then a line a metric (`record` is `row`). CSV has a row a metric. Markdown
     /// stays below 60,000 bytes, what GitHub takes in a comment less some room: rows that pass are left out first, and
-    /// counted. JUnit has a case a metric, SARIF a result for each that does not pass.
+    /// counted. `JUnit` has a case a metric, SARIF a result for each that does not pass.
     ///
     /// # Errors
     /// Where `out` does not take it.
@@ -52,9 +52,8 @@ impl RegressReport<'_> {
 
     fn outcome(&self, row: &Row) -> Outcome {
         match row.status {
-            Status::Regressed => Outcome::Failed,
             Status::Missing if self.rules.allow_missing => Outcome::Skipped,
-            Status::Missing => Outcome::Failed,
+            Status::Regressed | Status::Missing => Outcome::Failed,
             Status::Improved | Status::Ok | Status::New => Outcome::Passed,
         }
     }
