@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::{exit, output};
 use crate::deltas::NamePattern;
 use crate::reader::{
-    ResultsKind, newest_of_each_model, read_lm_eval, read_lm_eval_samples, read_record, read_table,
+    ResultsKind, newest_of_each_task, read_lm_eval, read_lm_eval_samples, read_record, read_table,
     results_kind,
 };
 use crate::regress::{self, Direction, Metrics};
@@ -56,7 +56,7 @@ fn measurement(path: &Path, key: Option<&str>) -> Result<Metrics, Failure> {
                 let samples = read_lm_eval_samples(&run)?;
                 Ok((run, samples))
             };
-            let newest = newest_of_each_model(runs).into_iter().map(with_samples);
+            let newest = newest_of_each_task(runs).into_iter().map(with_samples);
             regress::of_lm_eval(path, &newest.collect::<Result<Vec<_>, _>>()?)?
         }
     })

@@ -77,7 +77,7 @@ pub use ledger::{
 };
 pub use limits::{IoMode, Limits};
 pub use lm_eval::{
-    LmEval, LmEvalSamples, LmEvalScore, SampleScores, newest_of_each_model, parse_lm_eval,
+    LmEval, LmEvalSamples, LmEvalScore, SampleScores, newest_of_each_task, parse_lm_eval,
     parse_lm_eval_samples, read_lm_eval, read_lm_eval_samples,
 };
 pub use location::model_folder;

@@ -1,6 +1,6 @@
 //! Where results lie: `results_<time>.json`, one file or a folder with a folder a model.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,20 +34,28 @@ pub fn read_lm_eval(path: &Path) -> Result<Vec<Result<LmEval, ReadError>>, ReadE
     Ok(files.iter().map(|file| read_file(file)).collect())
 }
 
-/// Of each model its newest results, by the time in the file's name; files without a model are told apart by folder.
+/// Of each model and task the newest scores, by the time in the file's name; files without a model are told apart by folder.
 ///
-/// The order is that of the models' names.
-pub fn newest_of_each_model(all: Vec<LmEval>) -> Vec<LmEval> {
-    let mut newest: BTreeMap<String, LmEval> = BTreeMap::new();
-    for results in all {
-        let folder = || results.path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-        let model = results.model.clone().unwrap_or_else(folder);
-        let time = |results: &LmEval| stamp(&results.path).map(str::to_owned);
-        if newest.get(&model).is_none_or(|other| time(other) <= time(&results)) {
-            newest.insert(model, results);
-        }
+/// A model's tasks may be spread over files. What is older than another file's scores of the same task is left out, and so is a
+/// file that nothing is left of; the newest file of each model comes first.
+pub fn newest_of_each_task(mut all: Vec<LmEval>) -> Vec<LmEval> {
+    let time = |results: &LmEval| stamp(&results.path).map(str::to_owned);
+    // Stable: of two files of one time the one that stands first stays first.
+    all.sort_by(|a, b| model(a).cmp(&model(b)).then_with(|| time(b).cmp(&time(a))));
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    for results in &mut all {
+        let model = model(results);
+        results.scores.retain(|score| !seen.contains(&(model.clone(), score.task.clone())));
+        seen.extend(results.scores.iter().map(|score| (model.clone(), score.task.clone())));
     }
-    newest.into_values().collect()
+    all.retain(|results| !results.scores.is_empty());
+    all
+}
+
+/// What a file's model is known by.
+fn model(results: &LmEval) -> String {
+    let folder = || results.path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
+    results.model.clone().unwrap_or_else(folder)
 }
 
 /// The time in a file's name, such as `2024-05-01T10-20-30.123456`: what stands behind the last underscore.
@@ -88,29 +96,35 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Rea
 mod tests {
     use super::*;
 
-    fn results(model: &str, acc: &str) -> String {
-        format!(r#"{{"results": {{"a": {{"acc,none": {acc}}}}}, "model_name": "{model}"}}"#)
+    fn results(model: &str, scores: &str) -> String {
+        format!(r#"{{"results": {{{scores}}}, "model_name": "{model}"}}"#)
     }
 
     #[test]
-    fn of_a_folder_the_newest_results_of_each_model_are_taken_by_the_time_in_their_names() {
+    fn of_a_folder_the_newest_scores_of_each_task_are_taken_by_the_times_in_the_names() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        put("org__b/results_2024-05-02T00-00-00.1.json", &results("org/b", "0.3"));
-        put("org__b/results_2024-05-10T00-00-00.1.json", &results("org/b", "0.4"));
-        put("org__a/results_2023-01-01T00-00-00.1.json", &results("org/a", "0.1"));
+        let (old, both) =
+            (r#""arc": {"acc,none": 0.3}"#, r#""arc": {"acc,none": 0.2}, "boolq": {"acc,none": 0.4}"#);
+        put("x/org__b/results_2024-05-10T00-00-00.1.json", &results("org/b", old));
+        put("y/org__b/results_2024-05-02T00-00-00.1.json", &results("org/b", both));
+        put("y/org__b/results_2023-05-02T00-00-00.1.json", &results("org/b", both));
+        put("org__a/results_2023-01-01T00-00-00.1.json", &results("org/a", old));
         put("org__a/samples_a_2023-01-01T00-00-00.1.jsonl", "");
         put("org__a/results_bad.json", "{");
         let read = read_lm_eval(folder.path()).unwrap();
         assert_eq!(read.iter().filter(|file| file.is_err()).count(), 1);
-        let newest = newest_of_each_model(read.into_iter().flatten().collect());
+        let newest = newest_of_each_task(read.into_iter().flatten().collect());
+        let found = newest
+            .iter()
+            .flat_map(|run| run.scores.iter().map(|score| (run.model.as_deref(), &score.task, score.value)));
         let found: Vec<_> =
-            newest.iter().map(|results| (results.model.as_deref(), results.scores[0].value)).collect();
-        assert_eq!(found, [(Some("org/a"), 0.1), (Some("org/b"), 0.4)]);
+            found.map(|(model, task, value)| (model.unwrap(), task.as_str(), value)).collect();
+        assert_eq!(found, [("org/a", "arc", 0.3), ("org/b", "arc", 0.3), ("org/b", "boolq", 0.4)]);
     }
 
     #[test]

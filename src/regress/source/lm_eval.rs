@@ -1,6 +1,6 @@
 //! Results of lm-evaluation-harness: `task/metric`, with the samples of the run where they were logged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::gathered;
@@ -8,7 +8,7 @@ use crate::reader::{LmEval, LmEvalSamples, LmEvalScore};
 use crate::regress::error::RegressError;
 use crate::regress::metric::{Direction, Metric, Metrics};
 
-/// The scores of one run, or of one run a model; of several models each name begins with its model.
+/// The scores of runs, of which no two have the same task of one model; of several models each name begins with its model.
 ///
 /// Protocol of a score is the version of its task and the number of worked examples: others are not compared.
 ///
@@ -16,12 +16,11 @@ use crate::regress::metric::{Direction, Metric, Metrics};
 /// [`RegressError::Twice`], where two runs give one name.
 pub fn of_lm_eval(path: &Path, runs: &[(LmEval, Vec<LmEvalSamples>)]) -> Result<Metrics, RegressError> {
     let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    let folder = |run: &LmEval| run.path.parent().unwrap_or(Path::new("")).display().to_string();
+    let named = |run: &LmEval| run.model.clone().unwrap_or_else(|| folder(run));
+    let models: BTreeSet<String> = runs.iter().map(|(run, _)| named(run)).collect();
     for (run, samples) in runs {
-        let model = match (runs.len(), &run.model) {
-            (1, _) => String::new(),
-            (_, Some(model)) => format!("{model}/"),
-            (_, None) => format!("{}/", run.path.display()),
-        };
+        let model = if models.len() == 1 { String::new() } else { format!("{}/", named(run)) };
         for score in &run.scores {
             rows.push(metric(&model, score, samples));
         }
