@@ -176,6 +176,7 @@ fn no_format_of_an_evaluation_lets_a_name_act() {
         let json = write(&evaluation, Format::Json, 100);
         assert!(!json.contains("NaN") && !json.contains("Infinity"));
         let record: Value = serde_json::from_str(&json).unwrap();
+        crate::schemas::hold(&record);
         assert_eq!(record["metrics"]["efficacy_magnitude"]["nonfinite"]["mean"], "nan");
         assert_eq!(record["cases"][1]["nonfinite"]["efficacy_magnitude"], "nan");
         assert_eq!(record["summary"]["nonfinite_prompts"], 2);

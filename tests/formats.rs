@@ -327,6 +327,7 @@ fn no_format_for_people_lets_a_name_act() {
 fn json_is_strict_and_keeps_names_to_the_letter() {
     let text = render(&everything(), Format::Json, page(80), Some(&histogram()));
     let document: serde_json::Value = serde_json::from_str(&text).expect("strict JSON");
+    crate::schemas::hold(&document);
     assert!(text.starts_with("{\n  \"schema\": \"diagnose.deltas/1\",\n  \"tool\": {"), "{}", &text[..80]);
     let worst = &document["tensors"][0];
     assert_eq!(worst["name"], HOSTILE);

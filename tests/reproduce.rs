@@ -16,7 +16,7 @@ fn world(file: &str) -> PathBuf {
 }
 
 /// A run of the two papers on single edits, with two cases of each set, few texts and few tasks.
-struct Run {
+pub(crate) struct Run {
     ran: Ran,
     folder: TempDir,
 }
@@ -48,7 +48,7 @@ impl Run {
         Self { ran, folder }
     }
 
-    fn world() -> &'static Self {
+    pub(crate) fn world() -> &'static Self {
         static RUN: OnceLock<Run> = OnceLock::new();
         RUN.get_or_init(|| Self::of("model", true))
     }
@@ -66,7 +66,7 @@ impl Run {
             .clone()
     }
 
-    fn record(&self) -> Value {
+    pub(crate) fn record(&self) -> Value {
         let bytes = fs::read(self.folder.path().join("out/reproduction.json")).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }

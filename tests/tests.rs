@@ -43,6 +43,7 @@ mod reproduce; // the papers' experiments, on the world and on its control
 mod rome; // one edit from outside: what it leaves, what is refused, what is found instead of made
 mod rome_oracle; // the value optimisation and the ROME family against PyTorch in f64
 mod runner; // runs the program
+mod schemas; // what is written, against the published schemas
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
 mod tokenizers; // tokens and subject positions of six kinds of tokenizer

@@ -9,8 +9,22 @@ use super::json::{self, Tool};
 use super::number::bytes;
 use crate::tensor::Printable;
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.doctor/1";
+
+/// The whole document.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Record<'a> {
+    schema: &'static str,
+    tool: Tool,
+    #[serde(flatten)]
+    found: &'a DoctorReport,
+}
+
 /// What `diagnose doctor` found.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorReport {
     /// Architecture, operating system and C library that the program was built for.
     pub target: String,
@@ -32,6 +46,7 @@ pub struct DoctorReport {
 
 /// What was found of CUDA.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CudaState {
     /// The driver, by the CUDA version that it speaks.
     pub driver: Component,
@@ -43,6 +58,7 @@ pub struct CudaState {
 
 /// A library that is there, or the reason why it is not.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Component {
     /// Its version, where it is there.
     pub version: Option<String>,
@@ -68,6 +84,7 @@ impl fmt::Display for Component {
 
 /// One device.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceState {
     /// The N of `--device cuda:N`.
     pub ordinal: usize,
@@ -85,14 +102,7 @@ impl DoctorReport {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            schema: &'static str,
-            tool: Tool,
-            #[serde(flatten)]
-            found: &'a DoctorReport,
-        }
-        json::write_document(&Document { schema: "diagnose.doctor/1", tool: Tool::THIS, found: self }, out)
+        json::write_document(&Record { schema: SCHEMA, tool: Tool::THIS, found: self }, out)
     }
 
     /// A line a finding.
@@ -124,3 +134,6 @@ impl DoctorReport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

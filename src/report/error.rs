@@ -8,6 +8,7 @@ use super::json;
 
 /// What could not be done, for a program to read: `{"error":{"kind","message","path"?,"hint"?}}`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorRecord<'a> {
     /// A word that stays the same across versions (`usage`, `device`, `output`, a reader's kind).
     pub kind: &'a str,
@@ -21,16 +22,22 @@ pub struct ErrorRecord<'a> {
     pub hint: Option<&'a str>,
 }
 
+/// What stands on stderr, on one line.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Document<'a> {
+    error: &'a ErrorRecord<'a>,
+}
+
 impl ErrorRecord<'_> {
     /// The record on one line.
     ///
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            error: &'a ErrorRecord<'a>,
-        }
         json::write_line(&Document { error: self }, out)
     }
 }
+
+#[cfg(test)]
+super::schema::published!("error", Document<'static>);

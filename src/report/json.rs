@@ -11,6 +11,7 @@ use super::number::nonfinite_name;
 
 /// The program that wrote a record.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
@@ -23,6 +24,8 @@ impl Tool {
 
 /// The fields of one record that hold no finite number, each with what it holds.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("additionalProperties" = {"enum": ["nan", "inf", "-inf"]})))]
 #[serde(transparent)]
 pub(super) struct NonFiniteFields(BTreeMap<String, &'static str>);
 

@@ -28,6 +28,8 @@ mod regress;
 mod replay;
 mod reproduce;
 mod sarif;
+#[cfg(test)]
+mod schema;
 mod screen;
 mod second_moment;
 mod sheet;

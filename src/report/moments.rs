@@ -11,6 +11,9 @@ use super::sheet::{Grid, Sheet};
 use super::{Format, Page, parts};
 use crate::keys::{LayerMoment, Moments};
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.moments/1";
+
 /// What `diagnose moments` has to show.
 #[derive(Clone, Copy, Debug)]
 pub struct MomentsReport<'a> {
@@ -21,6 +24,7 @@ pub struct MomentsReport<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Record<'a> {
     schema: &'static str,
     tool: Tool,
@@ -41,6 +45,7 @@ struct Record<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LayerRecord<'a> {
     layer: usize,
     module: &'a str,
@@ -80,7 +85,7 @@ impl MomentsReport<'_> {
     fn record(&self) -> Record<'_> {
         let moments = self.moments;
         Record {
-            schema: "diagnose.moments/1",
+            schema: SCHEMA,
             tool: Tool::THIS,
             model: moments.model.to_string_lossy().into_owned(),
             tokenizer_hash: &moments.tokenizer_sha256,
@@ -145,3 +150,6 @@ impl MomentsReport<'_> {
         )
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

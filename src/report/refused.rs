@@ -6,6 +6,7 @@ use crate::reader::RefusedCase;
 
 /// A record that could not be diagnosed, traced or scored.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RefusedRecord<'a> {
     /// Its place among the records, from 0.
     index: usize,

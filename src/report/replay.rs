@@ -13,6 +13,9 @@ use super::{Format, Page, parts};
 use crate::model::StoredTensor;
 use crate::reader::{Ledger, sha256_of};
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.replay/1";
+
 /// What `diagnose edit --replay` has to show.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayReport<'a> {
@@ -29,6 +32,7 @@ pub struct ReplayReport<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Record<'a> {
     schema: &'static str,
     tool: Tool,
@@ -44,6 +48,7 @@ struct Record<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TensorRecord<'a> {
     name: &'a str,
     bytes: usize,
@@ -65,7 +70,7 @@ impl ReplayReport<'_> {
 
     fn record(&self) -> Record<'_> {
         Record {
-            schema: "diagnose.replay/1",
+            schema: SCHEMA,
             tool: Tool::THIS,
             model: self.model.to_string_lossy().into_owned(),
             ledger: self.ledger.path.to_string_lossy().into_owned(),
@@ -106,3 +111,6 @@ impl<'a> From<&'a StoredTensor> for TensorRecord<'a> {
         Self { name, bytes: bytes.len(), sha256: sha256_of(bytes) }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::stats::Calibration;
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct VerdictRecord<'a> {
     /// The command's own word: `identical`, `healthy`, `suspect`, `collapsed` or `invalid` of `deltas`; `safe`, `at-risk` or
     /// `collapse` of `keys`.
@@ -15,6 +16,7 @@ pub(super) struct VerdictRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CalibrationRecord<'a> {
     /// `calibrated` where labelled cases stand behind the thresholds, else `heuristic`.
     status: &'static str,

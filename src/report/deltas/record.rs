@@ -17,6 +17,7 @@ pub(super) const SCHEMA: &str = "diagnose.deltas/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -29,6 +30,7 @@ pub(super) struct Record<'a> {
 
 /// All but the tensors.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     /// Always `diagnose.deltas/1`: a field may be added under it, renaming or removing one makes it `/2`.
     schema: &'static str,
@@ -43,6 +45,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SideRecord<'a> {
     /// As typed; bytes that are no UTF-8 are replaced, so it may not open the file again.
     path: String,
@@ -59,12 +62,14 @@ struct SideRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileHash<'a> {
     file: &'a str,
     sha256: &'a str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord<'a> {
     /// On both sides with one shape: `tensors_changed + tensors_identical`.
     tensors_compared: usize,
@@ -93,6 +98,7 @@ struct SummaryRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RenamedPrefixRecord<'a> {
     prefix: &'a str,
     /// `before` or `after`: the side whose names carry it.
@@ -100,6 +106,7 @@ struct RenamedPrefixRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ExpectationRecord<'a> {
     /// The flag and its value, as typed.
     expect: &'a str,
@@ -109,6 +116,7 @@ struct ExpectationRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SignatureRecord<'a> {
     /// `none`, `rank-one`, `low-rank`, `sparse`, `bounded` or `dense`.
     kind: &'static str,
@@ -121,6 +129,7 @@ struct SignatureRecord<'a> {
 
 /// The distribution of |Δ| of one tensor.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct HistogramRecord<'a> {
     name: &'a str,
     /// Ascending, an octave each.
@@ -132,6 +141,7 @@ pub(super) struct HistogramRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BucketRecord {
     lower: f64,
     upper: f64,
@@ -233,3 +243,6 @@ impl<'a> From<&'a Histogram> for HistogramRecord<'a> {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

@@ -23,6 +23,7 @@ use crate::tensor::Dtype;
 
 /// One tensor of the pair.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct TensorRecord<'a> {
     /// Exactly as in the file, on the before side unless it was added.
     name: &'a str,
@@ -51,6 +52,7 @@ pub(super) struct TensorRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RoleRecord<'a> {
     /// Null outside of the stack of layers (embeddings, the last norm).
     layer: Option<u32>,
@@ -61,6 +63,7 @@ struct RoleRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChangeRecord<'a> {
     /// Elements whose stored bits differ (values, where the dtypes do).
     changed_elements: u64,
@@ -91,6 +94,7 @@ struct ChangeRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct QuantilesRecord {
     p50: Option<f64>,
     p90: Option<f64>,
@@ -101,6 +105,7 @@ struct QuantilesRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CountsRecord {
     nan: u64,
     pos_inf: u64,
@@ -108,6 +113,7 @@ struct CountsRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SpectrumRecord<'a> {
     /// Descending, at most as many as asked for; beyond σ₁ only those above the edge, but for small
     /// matrices.

@@ -13,6 +13,7 @@ const SCHEMA: &str = "diagnose.edit/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -22,6 +23,7 @@ pub(super) struct Record<'a> {
 
 /// All but the steps.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -38,6 +40,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ModelRecord {
     path: String,
     architecture: &'static str,
@@ -45,6 +48,7 @@ struct ModelRecord {
 
 /// Where the inputs come from.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InputsRecord<'a> {
     cases: &'a str,
     hparams: &'a str,
@@ -55,6 +59,7 @@ struct InputsRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NullSpaceRecord {
     layer: usize,
     /// Eigenvalues below the threshold.
@@ -68,6 +73,7 @@ struct NullSpaceRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MomentRecord<'a> {
     layer: usize,
     /// Null where C = I.
@@ -80,6 +86,7 @@ struct MomentRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord {
     steps: usize,
     /// Of those, taken from the ledger of an interrupted run.
@@ -156,3 +163,6 @@ impl<'a> From<&'a MomentOf> for MomentRecord<'a> {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

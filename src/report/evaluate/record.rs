@@ -18,6 +18,7 @@ pub(super) const SCHEMA: &str = "diagnose.evaluate/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -34,6 +35,7 @@ pub(super) struct Record<'a> {
 
 /// All but tasks and cases.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -55,6 +57,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord<'a> {
     /// The file of cases, as typed.
     source: &'a str,
@@ -75,6 +78,7 @@ struct SummaryRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ContextsRecord<'a> {
     source: &'a str,
     templates: &'a [String],
@@ -83,6 +87,7 @@ struct ContextsRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MetricRecord {
     protocol: &'static str,
     /// Cases that have it.
@@ -106,8 +111,20 @@ impl<T: Serialize> Serialize for Named<T> {
     }
 }
 
+#[cfg(test)]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Named<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        std::collections::BTreeMap::<String, T>::json_schema(generator)
+    }
+}
+
 /// One case.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct CaseRecord<'a> {
     /// Its place among the records, from 0.
     index: usize,
@@ -126,6 +143,7 @@ pub(super) struct CaseRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GeneratedRecord<'a> {
     fluency: Option<f64>,
     normalized_entropy: Option<f64>,
@@ -141,6 +159,7 @@ struct GeneratedRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PromptRecord<'a> {
     /// `rewrite`, `paraphrase`, `neighborhood`, `prefixed-rewrite` or `prefixed-paraphrase`.
     kind: &'static str,
@@ -155,6 +174,7 @@ struct PromptRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AnswerRecord {
     /// Null with the next three where it could not be scored.
     tokens: Option<usize>,
@@ -306,3 +326,6 @@ impl From<&Result<Answer, Unanswerable>> for AnswerRecord {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

@@ -13,6 +13,7 @@ use crate::report::sheet::Grid;
 
 /// The model after one step.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct StepRecord<'a> {
     /// Its number, from 0; null for the base, which comes first.
     index: Option<usize>,

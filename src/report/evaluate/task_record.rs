@@ -8,6 +8,7 @@ use crate::report::refused::RefusedRecord;
 
 /// One task file.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct TaskRecord<'a> {
     /// The file, as typed.
     source: &'a str,
@@ -27,6 +28,7 @@ pub(super) struct TaskRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ScoresRecord {
     /// Items with an outcome.
     items: usize,
@@ -43,6 +45,7 @@ struct ScoresRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ItemRecord<'a> {
     /// Its place among the records, from 0.
     index: usize,
@@ -58,6 +61,7 @@ struct ItemRecord<'a> {
 
 /// Perplexity of the texts; `diagnose perplexity` says more.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct TextsRecord<'a> {
     /// The file, as typed.
     source: &'a str,

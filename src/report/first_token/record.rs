@@ -13,6 +13,7 @@ const SCHEMA: &str = "diagnose.first-token/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     pub(super) head: Head<'a>,
@@ -26,6 +27,7 @@ pub(super) struct Record<'a> {
 
 /// All but the numbers.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -47,6 +49,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct VerdictRecord<'a> {
     /// `apart`, `separable`, `alike` or `unknown`: of the keys of the first token of the text.
     level: &'static str,
@@ -57,6 +60,7 @@ struct VerdictRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CalibrationRecord {
     /// Always `heuristic`.
     status: &'static str,
@@ -65,6 +69,7 @@ struct CalibrationRecord {
 
 /// Vectors at one position against those of later tokens.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct MeasurementRecord<'a> {
     /// Null for a dump.
     layer: Option<usize>,
@@ -88,6 +93,7 @@ pub(super) struct MeasurementRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SwapRecord {
     /// The position whose embedding was replaced, and by whose.
     position: usize,
@@ -95,6 +101,7 @@ struct SwapRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SeparationRecord {
     /// `apart`, `separable` or `alike`.
     standing: &'static str,
@@ -126,6 +133,7 @@ struct SeparationRecord {
 
 /// Sizes of the entries of a block's output.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct MassiveRecord {
     layer: usize,
     /// Of |x| over all tokens and dimensions.
@@ -145,6 +153,7 @@ pub(super) struct MassiveRecord {
 
 /// Attention of later tokens to position 0.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AttentionRecord {
     layer: usize,
     /// Over tokens and heads.
@@ -271,3 +280,6 @@ impl From<&AttentionMass> for AttentionRecord {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

@@ -16,6 +16,7 @@ pub(super) const SCHEMA: &str = "diagnose.keys/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -27,6 +28,7 @@ pub(super) struct Record<'a> {
 
 /// All but the cases.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -44,6 +46,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ModelRecord<'a> {
     path: String,
     architecture: &'static str,
@@ -52,6 +55,7 @@ struct ModelRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ContextsRecord<'a> {
     /// Templates, the bare one included.
     count: usize,
@@ -64,6 +68,7 @@ struct ContextsRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MomentRecord<'a> {
     /// Null where C = I, as the next two.
     source: Option<&'a str>,
@@ -81,6 +86,7 @@ struct MomentRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord {
     cases: usize,
     safe: usize,
@@ -92,6 +98,7 @@ struct SummaryRecord {
 
 /// One case.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct CaseRecord<'a> {
     case_id: &'a str,
     /// Absent for dumped keys, as all that the subject's place says.
@@ -120,6 +127,7 @@ pub(super) struct CaseRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FactRecord<'a> {
     prompt: &'a str,
     subject: &'a str,
@@ -237,3 +245,6 @@ impl<'a> From<&'a Fact> for FactRecord<'a> {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

@@ -9,7 +9,11 @@ use crate::reader::{BaseTensor, ScheduleKind};
 use crate::report::json::Tool;
 use crate::sequence::{GuardMode, MomentOf, RunFacts};
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.ledger/1";
+
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct HeaderRecord<'a> {
     schema: &'static str,
     tool: Tool,
@@ -19,6 +23,7 @@ pub(super) struct HeaderRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BaseRecord<'a> {
     /// As typed.
     path: String,
@@ -27,6 +32,7 @@ struct BaseRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TensorRecord<'a> {
     name: &'a str,
     dtype: &'a str,
@@ -43,7 +49,7 @@ impl<'a> From<&'a RunFacts> for HeaderRecord<'a> {
             sha256,
         });
         Self {
-            schema: "diagnose.ledger/1",
+            schema: SCHEMA,
             tool: Tool::THIS,
             base: BaseRecord { path: run.model.to_string_lossy().into_owned(), tensors: tensors.collect() },
             schedule: schedule_name(run.schedule),
@@ -131,3 +137,16 @@ fn hparams(hparams: &Hparams) -> Value {
     let values = hparams.values().into_iter().map(|(name, found)| (name.to_owned(), value(found)));
     Value::Object(values.collect())
 }
+
+/// A line of a ledger: the first is a header, every other a step.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is asked for")]
+enum Line {
+    Header(HeaderRecord<'static>),
+    Step(super::line::LineRecord<'static>),
+}
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Line);

@@ -9,6 +9,7 @@ use crate::reader::{
 use crate::report::json::NonFiniteFields;
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::report) struct LineRecord<'a> {
     /// `edit`, or `prune` for what PRUNE made of the whole sequence.
     kind: &'static str,
@@ -24,6 +25,7 @@ pub(in crate::report) struct LineRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RequestRecord<'a> {
     /// Its place among the records, from 0.
     record: usize,
@@ -35,6 +37,7 @@ struct RequestRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusedRecord<'a> {
     record: usize,
     case_id: Option<&'a str>,
@@ -43,6 +46,7 @@ struct RefusedRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ValueRecord {
     initial_norm: Option<f64>,
     target_norm: Option<f64>,
@@ -55,6 +59,7 @@ struct ValueRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PassRecord {
     total: Option<f64>,
     nll: Option<f64>,
@@ -65,6 +70,7 @@ struct PassRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DivisionRecord {
     numerator_norm: Option<f64>,
     unit_denominator: Option<f64>,
@@ -78,6 +84,7 @@ struct DivisionRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GuardRecord<'a> {
     level: &'a str,
     denominator_ratio: Option<f64>,
@@ -88,6 +95,7 @@ struct GuardRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LayerRecord<'a> {
     layer: usize,
     tensor: &'a str,
@@ -108,12 +116,14 @@ struct LayerRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RectRecord<'a> {
     kind: &'a str,
     share: f64,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BiasRecord<'a> {
     tensor: &'a str,
     sha256: &'a str,

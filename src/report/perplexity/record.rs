@@ -11,6 +11,7 @@ pub(super) const SCHEMA: &str = "diagnose.perplexity/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -23,6 +24,7 @@ pub(super) struct Record<'a> {
 
 /// All but the models.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -34,6 +36,7 @@ pub(super) struct Head<'a> {
 
 /// One model.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ModelRecord<'a> {
     /// As typed.
     path: String,
@@ -77,6 +80,7 @@ pub(super) struct ModelRecord<'a> {
 
 /// A number that may not have been computed, and may be no finite one.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(super) enum Absent {
     /// Not computed: the field is left out.
@@ -92,6 +96,7 @@ impl Absent {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProtocolRecord<'a> {
     /// SHA-256 of `tokenizer.json`.
     tokenizer_hash: &'a str,
@@ -106,6 +111,7 @@ struct ProtocolRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TextRecord {
     /// Position among the records of the file, from 0.
     index: usize,
@@ -122,6 +128,7 @@ struct TextRecord {
 
 /// The model against the baseline.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PairedRecord {
     /// Texts that both score.
     texts: usize,
@@ -257,3 +264,6 @@ impl PairedRecord {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

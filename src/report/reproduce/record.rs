@@ -8,7 +8,11 @@ use super::{figure_file, table_file};
 use crate::report::json::{NonFiniteFields, Tool, write_document};
 use crate::reproduce::{Agreement, Cell, Claim, Experiment, Reproduction, Status, Table};
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.reproduce/1";
+
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Record<'a> {
     schema: &'static str,
     tool: Tool,
@@ -20,6 +24,7 @@ struct Record<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ExperimentRecord<'a> {
     paper: &'static str,
     id: &'a str,
@@ -35,6 +40,7 @@ struct ExperimentRecord<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ClaimRecord<'a> {
     statement: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -47,6 +53,7 @@ struct ClaimRecord<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TableRecord<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     title: &'a str,
@@ -60,6 +67,7 @@ struct TableRecord<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Value<'a> {
     Text(&'a str),
@@ -69,7 +77,7 @@ enum Value<'a> {
 
 pub(super) fn write(reproduction: &Reproduction, out: &mut dyn Write) -> io::Result<()> {
     let record = Record {
-        schema: "diagnose.reproduce/1",
+        schema: SCHEMA,
         tool: Tool::THIS,
         model: reproduction.model.to_string_lossy().into_owned(),
         facts: reproduction.facts.iter().map(|(label, value)| [*label, value]).collect(),
@@ -119,3 +127,6 @@ fn table(table: &Table, file: String) -> TableRecord<'_> {
         .collect();
     TableRecord { title: &table.title, file, columns: &table.columns, rows, nonfinite }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

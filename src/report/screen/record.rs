@@ -8,8 +8,12 @@ use super::write::ScreenReport;
 use crate::keys::{ScreenRow, SubjectPosition};
 use crate::report::json::Tool;
 
+/// Name and version of the record.
+const SCHEMA: &str = "diagnose.screen/1";
+
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -19,6 +23,7 @@ pub(super) struct Record<'a> {
 
 /// All but the cases.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     /// Always `diagnose.screen/1`.
     schema: &'static str,
@@ -32,6 +37,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord<'a> {
     /// Records, whether or not they could be screened.
     cases: usize,
@@ -48,12 +54,14 @@ struct SummaryRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LengthRecord {
     subject_tokens: usize,
     cases: usize,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct CaseRecord<'a> {
     /// Place among the records, from 0.
     index: usize,
@@ -73,6 +81,7 @@ pub(super) struct CaseRecord<'a> {
 
 /// Positions count from 0, special tokens included.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PositionRecord {
     subject_tokens: usize,
     subject_first_index: usize,
@@ -83,6 +92,7 @@ struct PositionRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusalRecord<'a> {
     kind: &'static str,
     reason: &'a str,
@@ -99,7 +109,7 @@ impl<'a> From<&ScreenReport<'a>> for Head<'a> {
         let summary = &report.screened.summary;
         let lengths = summary.by_length.iter();
         Self {
-            schema: "diagnose.screen/1",
+            schema: SCHEMA,
             tool: Tool::THIS,
             cases_path: report.cases,
             model_path: report.model,
@@ -151,3 +161,6 @@ impl From<&SubjectPosition> for PositionRecord {
 pub(super) fn status(row: &ScreenRow<'_>) -> &'static str {
     if row.found.is_ok() { "screened" } else { "refused" }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

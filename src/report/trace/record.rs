@@ -17,6 +17,7 @@ const SCHEMA: &str = "diagnose.trace/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -28,6 +29,7 @@ pub(super) struct Record<'a> {
 
 /// All but the cases.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -46,6 +48,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ModelRecord {
     path: String,
     architecture: &'static str,
@@ -53,6 +56,7 @@ struct ModelRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NoiseRecord {
     /// Standard deviation of what is added to each number of an embedding.
     sigma: Option<f64>,
@@ -66,6 +70,7 @@ struct NoiseRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord<'a> {
     cases: usize,
     refused: usize,
@@ -82,6 +87,7 @@ struct SummaryRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RegionRecord<'a> {
     kind: &'static str,
     /// `first-subject`, `middle-subject`, `last-subject`, `first-after`, `further`, `last`.
@@ -94,6 +100,7 @@ struct RegionRecord<'a> {
 
 /// One case.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct CaseRecord<'a> {
     case_id: &'a str,
     prompt: &'a str,
@@ -112,6 +119,7 @@ pub(super) struct CaseRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TokenRecord<'a> {
     position: usize,
     id: u32,
@@ -119,6 +127,7 @@ struct TokenRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AnswerRecord<'a> {
     id: u32,
     text: &'a str,
@@ -127,6 +136,7 @@ struct AnswerRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct KindRecord<'a> {
     kind: &'static str,
     /// `[position][layer]`, the mean over the draws of noise.
@@ -142,6 +152,7 @@ struct KindRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BestRecord<'a> {
     layer: usize,
     position: usize,
@@ -274,3 +285,6 @@ impl<'a> KindRecord<'a> {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);
