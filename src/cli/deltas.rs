@@ -22,8 +22,8 @@ use crate::tensor::listed;
 /// told, so that a failing check comes with its evidence. `--quiet` silences the sentences and not the code.
 pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::ALL)?;
-    if args.histogram.is_some() && format == Format::Csv {
-        return Err(Failure::new("usage", "--histogram has no place in csv")
+    if args.histogram.is_some() && matches!(format, Format::Csv | Format::Parquet) {
+        return Err(Failure::new("usage", format!("--histogram has no place in {format}"))
             .hint("use --format table, json, jsonl or markdown"));
     }
     settings.computes_on_cpu("deltas")?;

@@ -62,6 +62,10 @@ impl Settings {
                 })?
                 .unwrap_or(Format::Table),
         };
+        if format == Format::Parquet && self.output.is_none() && io::stdout().is_terminal() {
+            let message = "parquet is no text for a terminal";
+            return Err(Failure::new("usage", message).hint("name a file with --output FILE.parquet"));
+        }
         if available.contains(&format) {
             return Ok(format);
         }

@@ -15,6 +15,8 @@ pub enum Format {
     Jsonl,
     /// A row a tensor.
     Csv,
+    /// The rows of CSV with types, for pandas and its like.
+    Parquet,
     /// For a comment on a pull request.
     Markdown,
     /// Checks as tests, for the page of a CI run.
@@ -33,8 +35,16 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format that can be written.
-    pub const ALL: [Self; 7] =
-        [Self::Table, Self::Json, Self::Jsonl, Self::Csv, Self::Markdown, Self::Junit, Self::Sarif];
+    pub const ALL: [Self; 8] = [
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::Parquet,
+        Self::Markdown,
+        Self::Junit,
+        Self::Sarif,
+    ];
 
     /// Formats that have a name and no writer yet.
     pub const PLANNED: [&'static str; 1] = ["html"];
@@ -51,6 +61,7 @@ impl Format {
             Self::Json => "json",
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
             Self::Markdown => "markdown",
             Self::Junit => "junit",
             Self::Sarif => "sarif",
@@ -110,11 +121,11 @@ mod tests {
         assert_eq!(of("report"), Ok(None));
         assert_eq!(
             of("r.html").unwrap_err(),
-            "the format html is not available yet (available: table, json, jsonl, csv, markdown, junit, sarif)"
+            "the format html is not available yet (available: table, json, jsonl, csv, parquet, markdown, junit, sarif)"
         );
         assert_eq!(
             of("r.yaml").unwrap_err(),
-            "the format yaml is unknown (available: table, json, jsonl, csv, markdown, junit, sarif)"
+            "the format yaml is unknown (available: table, json, jsonl, csv, parquet, markdown, junit, sarif)"
         );
     }
 }

@@ -20,6 +20,7 @@ mod ledger;
 mod moments;
 mod number;
 mod paint;
+mod parquet;
 mod parts;
 mod perplexity;
 mod plot;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::checks::Check;
 use super::sheet::Sheet;
-use super::{Format, Page, junit, sarif};
+use super::{Format, Page, junit, parquet, sarif};
 
 /// A report in parts: a format for programs each, and the page for people.
 pub(super) trait Parts {
@@ -46,6 +46,11 @@ pub(super) fn write(report: &impl Parts, format: Format, page: &Page, out: &mut 
         Format::Csv => report.rows(out),
         Format::Junit => junit::write(report.sheet(page).command, &report.checks(), out),
         Format::Sarif => sarif::write(&report.checks(), out),
+        Format::Parquet => {
+            let mut rows = Vec::new();
+            report.rows(&mut rows)?;
+            parquet::write(&rows, out)
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! One report, five formats.
+//! One report in each of its formats.
 
 use std::io::{self, Write};
 
 use super::record::Record;
 use super::{checks, csv, jsonl, markdown, table};
 use crate::deltas::{Deltas, Histogram};
-use crate::report::{Format, Paint, json, junit, sarif};
+use crate::report::{Format, Paint, json, junit, parquet, sarif};
 
 /// What `diagnose deltas` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,11 @@ impl DeltasReport<'_> {
             Format::Json => json::write_document(&Record::from(self), out),
             Format::Jsonl => jsonl::write(self, out),
             Format::Csv => csv::write(self.deltas, out),
+            Format::Parquet => {
+                let mut rows = Vec::new();
+                csv::write(self.deltas, &mut rows)?;
+                parquet::write(&rows, out)
+            }
             Format::Markdown => markdown::write(self, page, out),
             Format::Junit => junit::write("deltas", &checks::checks(self.deltas), out),
             Format::Sarif => sarif::write(&checks::checks(self.deltas), out),
