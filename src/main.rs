@@ -6,8 +6,12 @@ use std::process::ExitCode;
 use collapse_diagnostics::cli::{self, Teller};
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    let teller = Teller::of(&args);
-    let code = cli::parse(args).and_then(cli::run).unwrap_or_else(|failure| teller.tell(&failure));
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let mut teller = Teller::of(&typed);
+    let done = cli::with_settings(typed).and_then(|args| {
+        teller = Teller::of(&args.words);
+        cli::run(cli::parse(args)?)
+    });
+    let code = done.unwrap_or_else(|failure| teller.tell(&failure));
     ExitCode::from(code)
 }

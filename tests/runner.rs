@@ -14,10 +14,11 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The program, with nothing of this terminal's habits in its environment.
+/// The program, with nothing of this terminal's or this user's habits in its environment.
 pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_diagnose"));
     command.args(args).env_remove("NO_COLOR").env_remove("TERM").stdin(Stdio::null());
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 

@@ -10,6 +10,7 @@
 
 mod architectures; // every architecture against transformers
 mod cli; // the command line, from outside
+mod config; // settings of a file and of the environment
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
 mod edit_bad_input; // facts, models, places and flags that no edit can be made with

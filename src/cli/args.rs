@@ -10,7 +10,7 @@ mod trace;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::edit::{EditArgs, RectArg};
@@ -72,7 +72,7 @@ pub(super) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Format of the report [default: table, or what the extension of --output says]
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = format_parser())]
+    #[arg(long, global = true, env = "DIAGNOSE_FORMAT", hide_env = true, value_name = "FORMAT", value_parser = format_parser())]
     pub(super) format: Option<Format>,
 
     /// Write the report to FILE, whole or not at all; of moments the sums; of edit the folder of the edited model, of
@@ -81,39 +81,74 @@ pub(super) struct Global {
     pub(super) output: Option<PathBuf>,
 
     /// Where to compute: auto, cpu, cuda or cuda:N
-    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "DIAGNOSE_DEVICE",
+        hide_env = true,
+        value_name = "DEVICE",
+        default_value = "auto"
+    )]
     pub(super) device: Device,
 
     /// Worker threads, 1 to 1024 [default: all cores]; never changes a byte of the report
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, env = "DIAGNOSE_THREADS", hide_env = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
 
     /// How checkpoints are read: memory maps or pread; auto takes pread on network file systems
-    #[arg(long, global = true, value_name = "MODE", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "DIAGNOSE_IO",
+        hide_env = true,
+        value_name = "MODE",
+        default_value = "auto"
+    )]
     pub(super) io: Io,
 
     /// Colours on stdout; auto also honours `NO_COLOR`
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "DIAGNOSE_COLOR",
+        hide_env = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub(super) color: When,
 
     /// Progress on stderr; auto means only on a terminal
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "DIAGNOSE_PROGRESS",
+        hide_env = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub(super) progress: When,
 
     /// Largest header of a file that is read, in bytes
-    #[arg(long, global = true, value_name = "BYTES", default_value_t = crate::reader::Limits::default().header_bytes)]
+    #[arg(long, global = true, env = "DIAGNOSE_MAX_HEADER_BYTES", hide_env = true, value_name = "BYTES", default_value_t = crate::reader::Limits::default().header_bytes)]
     pub(super) max_header_bytes: u64,
 
     /// Most tensors that a checkpoint may have
-    #[arg(long, global = true, value_name = "N", default_value_t = crate::reader::Limits::default().tensors)]
+    #[arg(long, global = true, env = "DIAGNOSE_MAX_TENSORS", hide_env = true, value_name = "N", default_value_t = crate::reader::Limits::default().tensors)]
     pub(super) max_tensors: usize,
 
+    /// Settings: a TOML file, or none [default: ./diagnose.toml, else the user's]
+    ///
+    /// Options of every command stand at its top, those of one command in a table of its name. Flags go before the
+    /// environment (`DIAGNOSE_FORMAT` is --format), the environment goes before the file.
+    #[arg(long, global = true, env = "DIAGNOSE_CONFIG", hide_env = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
     /// Nothing on stderr but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, env = "DIAGNOSE_QUIET", hide_env = true, value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
     /// More on stderr
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, env = "DIAGNOSE_VERBOSE", hide_env = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
 }
 

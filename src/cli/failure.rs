@@ -37,6 +37,18 @@ impl Failure {
         Self { hint: Some(Printable(&hint.to_string()).to_string()), ..self }
     }
 
+    /// Says that a file of settings had a part in it.
+    pub(super) fn with_settings_of(self, file: &Path) -> Self {
+        let settings = format!("some arguments are from {} (--config none leaves it out)", file.display());
+        let hint = self.hint.iter().fold(settings, |settings, hint| format!("{hint}; {settings}"));
+        self.hint(hint)
+    }
+
+    /// Message and hint.
+    pub(super) fn into_parts(self) -> (String, String) {
+        (self.message, self.hint.unwrap_or_default())
+    }
+
     /// Arguments that make no sense, from the parser's text: a message up to the first empty line, then tips and usage.
     pub(super) fn usage(error: &clap::Error) -> Self {
         let text = error.render().to_string();
@@ -63,14 +75,17 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Reads the wish from the arguments as typed, as it counts for arguments that cannot be parsed too.
+    /// Reads the wish from the arguments and the environment, as it counts for arguments that cannot be parsed too.
     pub fn of(args: &[OsString]) -> Self {
         let is_json = |name: &OsString| name == "json" || name == "jsonl";
         let apart =
             args.windows(2).any(|pair| matches!(pair, [flag, name] if flag == "--format" && is_json(name)));
+        let typed =
+            args.iter().any(|arg| arg == "--format" || arg.as_encoded_bytes().starts_with(b"--format="));
+        let wished = !typed && std::env::var_os("DIAGNOSE_FORMAT").is_some_and(|name| is_json(&name));
         let joined = args.iter().any(|arg| arg == "--format=json" || arg == "--format=jsonl");
         Self {
-            json: apart || joined,
+            json: apart || joined || wished,
             paint: Paint { colour: io::stderr().is_terminal() && colour_allowed() },
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: the only room that knows flags, the environment and terminals; no type of its argument parser leaves it.
 //!
 //! ```text
+//! settings   what a file sets, beneath what was typed
 //! parse      arguments to a command; help and version end here
 //! settings   threads, caps, format, colour, progress, device
 //! check      is there a folder to write the report to
@@ -15,6 +16,7 @@
 
 mod args;
 mod completions;
+mod config;
 mod deltas;
 mod doctor;
 mod edit;
@@ -41,5 +43,6 @@ mod settings;
 mod texts;
 mod trace;
 
+pub use config::{Arguments, with_settings};
 pub use failure::{Failure, Teller};
 pub use run::{Invocation, parse, run};

@@ -1,11 +1,10 @@
 //! From arguments to an exit code.
 
-use std::ffi::OsString;
-
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::args::{Cli, Command};
+use super::config::Arguments;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{
@@ -25,18 +24,21 @@ enum Asked {
     Show(clap::Error),
 }
 
-/// Reads the arguments, the program's name first.
+/// Reads the arguments.
 ///
 /// # Errors
 /// A [`Failure`] where they make no sense.
-pub fn parse(args: Vec<OsString>) -> Result<Invocation, Failure> {
-    match Cli::try_parse_from(args) {
+pub fn parse(Arguments { words, file }: Arguments) -> Result<Invocation, Failure> {
+    match Cli::try_parse_from(words) {
         Ok(cli) => Ok(Invocation(Asked::Run(Box::new(cli)))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Ok(Invocation(Asked::Show(error))),
-            _ => Err(Failure::usage(&error)),
+            _ => {
+                let failure = Failure::usage(&error);
+                Err(file.iter().fold(failure, |failure, file| failure.with_settings_of(file)))
+            }
         },
     }
 }
