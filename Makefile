@@ -4,12 +4,21 @@ DIAGNOSE := cargo run --release --locked --quiet --bin diagnose --
 ORACLE := fixtures/oracle
 WORLD := fixtures/world
 FUZZ_SECONDS ?= 600
+NOTEBOOKS := target/notebooks-venv
 
-.PHONY: help demo test check bench fuzz world
+# Where `make install` puts things; DESTDIR goes before it, for those who make packages.
+PREFIX ?= $(HOME)/.local
+INSTALLED := $(DESTDIR)$(PREFIX)
+BASH_COMPLETION := $(INSTALLED)/share/bash-completion/completions/diagnose
+ZSH_COMPLETION := $(INSTALLED)/share/zsh/site-functions/_diagnose
+FISH_COMPLETION := $(INSTALLED)/share/fish/vendor_completions.d/diagnose.fish
+MANUAL := $(INSTALLED)/share/man/man1
+
+.PHONY: help demo test check bench fuzz world install uninstall notebooks strip-notebooks
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## build, foresee a collapse, compare a healthy, a fatal and a cured edit, then run the papers' experiments (about 10 minutes)
 	@.ci/setup compiler
@@ -71,3 +80,33 @@ world: ## train the two models of fixtures/world again (about 10 minutes; contin
 	@.ci/setup compiler
 	cargo run --release --locked --example world
 	git diff --stat fixtures/world
+
+install: ## the program, completions of three shells and manual pages, below PREFIX (~/.local)
+	@.ci/setup compiler
+	cargo install --locked --no-track --force --path . --root '$(INSTALLED)'
+	@mkdir -p '$(dir $(BASH_COMPLETION))' '$(dir $(ZSH_COMPLETION))' '$(dir $(FISH_COMPLETION))' '$(MANUAL)'
+	'$(INSTALLED)/bin/diagnose' completions bash -o '$(BASH_COMPLETION)'
+	'$(INSTALLED)/bin/diagnose' completions zsh -o '$(ZSH_COMPLETION)'
+	'$(INSTALLED)/bin/diagnose' completions fish -o '$(FISH_COMPLETION)'
+	'$(INSTALLED)/bin/diagnose' man --dir '$(MANUAL)'
+
+uninstall: ## take away what install put there
+	rm -f '$(INSTALLED)/bin/diagnose' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)' '$(MANUAL)'/diagnose.1 '$(MANUAL)'/diagnose-*.1
+
+notebooks: ## run every notebook on fixtures/world (needs Python with venv; DIAGNOSE_NOTEBOOKS=require makes that a failure)
+	@.ci/setup compiler
+	cargo build --locked
+	@if .ci/setup python; then \
+		for book in notebooks/*.ipynb; do \
+			echo "running $$book"; \
+			PATH="$(CURDIR)/target/debug:$(CURDIR)/$(NOTEBOOKS)/bin:$$PATH" DIAGNOSE_CONFIG=none \
+				$(NOTEBOOKS)/bin/jupyter-execute --timeout=900 "$$book" || exit 1; \
+		done; \
+	elif [ "$${DIAGNOSE_NOTEBOOKS:-}" = require ]; then \
+		exit 1; \
+	else \
+		echo 'SKIPPED: the notebooks, because their Python packages cannot be had here'; \
+	fi
+
+strip-notebooks: ## take outputs out of the notebooks, as they are stored
+	python3 notebooks/strip.py notebooks/*.ipynb

@@ -13,6 +13,7 @@ mod cli; // the command line, from outside
 mod config; // settings of a file and of the environment
 mod corpus; // sound and hostile files, made byte by byte
 mod deltas; // every number of a comparison against NumPy and SciPy
+mod documentation; // what the pages show, against what the commands write; notebooks without outputs
 mod edit_bad_input; // facts, models, places and flags that no edit can be made with
 mod edit_checkpoint; // edited checkpoints: rewritten, linked, copied, or not there at all
 mod edit_guard; // the guard, and what reports say of edits

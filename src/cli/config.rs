@@ -26,7 +26,7 @@ use crate::reader::{Config, ConfigEntry, ConfigValue, read_config};
 const NAME: &str = "diagnose.toml";
 
 /// Options that no file may set: where it is itself, and places that are written to.
-const TYPED_ONLY: [&str; 5] = ["config", "output", "contexts-out", "ledger", "plot"];
+const TYPED_ONLY: [&str; 6] = ["benchmark-json", "config", "contexts-out", "ledger", "output", "plot"];
 
 /// What is to be parsed.
 #[derive(Debug)]
