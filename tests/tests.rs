@@ -9,6 +9,7 @@
 )]
 
 mod architectures; // every architecture against transformers
+mod association; // coefficients, p-values, tails, intervals and separations against SciPy and mpmath
 mod cli; // the command line, from outside
 mod config; // settings of a file and of the environment
 mod corpus; // sound and hostile files, made byte by byte

@@ -1,9 +1,11 @@
-//! Numbers about lists of numbers: separation, quantiles, ranks, shares, comparisons of pairs, many tests at once, labels that are told.
+//! Numbers about lists of numbers: separation, quantiles, ranks, association, shares, comparisons of pairs, many tests at once, labels that are told.
 //!
 //! Invariant: knows no tensor; chance comes in as a seed.
 
+mod association;
 mod calibration;
 mod classification;
+mod isotonic;
 mod mcnemar;
 mod multiplicity;
 mod paired;
@@ -13,13 +15,18 @@ mod ranks;
 mod separation;
 mod signed_rank;
 
+pub use association::{
+    Association, MOST_TIED, MOST_UNTIED, Measure, PKind, PValue, Spearman, normal_ln_p, permutation_p,
+    spearman, student_ln_p,
+};
 pub use calibration::Calibration;
 pub use classification::{matthews, weighted_f1};
+pub use isotonic::monotone_trend;
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiplicity::{benjamini_hochberg, holm};
 pub use paired::{Inference, Interval, Paired, RESAMPLES, compare_pairs};
 pub use proportions::{Share, detectable, two_sided};
 pub use quantile::{mean, quantile, standard_error};
-pub use ranks::{Spearman, ranks, spearman};
-pub use separation::auroc;
+pub use ranks::ranks;
+pub use separation::{Threshold, auroc, auroc_interval, best_threshold};
 pub use signed_rank::{SignedRank, signed_rank};

@@ -14,7 +14,7 @@ use super::quantile::{mean, quantile};
 pub const RESAMPLES: usize = 10_000;
 
 /// What lies outside an interval, both sides together.
-const OUTSIDE: f64 = 0.05;
+pub(super) const OUTSIDE: f64 = 0.05;
 
 /// A 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,28 +83,35 @@ fn infer(differences: &[f64], average: f64, resamples: usize, seed: u64) -> Opti
     })
 }
 
-/// ```text
-/// z₀ = Φ⁻¹(share of resampled means below the mean, ties half)          bias
-/// a  = Σ (m̄ − mᵢ)³ / 6 (Σ (m̄ − mᵢ)²)^1.5,  mᵢ without element i        acceleration
-/// ends: the quantiles Φ(z₀ + (z₀ + z) / (1 − a (z₀ + z))) of the resampled means, z = ±1.96
-/// ```
-///
 /// For a mean, m̄ − mᵢ is proportional to dᵢ − d̄, so the jackknife needs no second pass.
 fn bootstrap(differences: &[f64], average: f64, resamples: usize, seed: u64) -> Option<Interval> {
     let means = resampled_means(differences, resamples, seed);
-    let normal = Normal::standard();
-    let below =
-        means.iter().map(|&m| if m < average { 1.0 } else { f64::from(u8::from(m == average)) / 2.0 });
-    // Half a resample away from 0 and 1, where the bias would be infinite.
-    let edge = 0.5 / resamples.max(1) as f64;
-    let share = (below.sum::<f64>() / resamples.max(1) as f64).clamp(edge, 1.0 - edge);
-    let bias = normal.inverse_cdf(share);
     let scale = differences.iter().fold(0.0_f64, |scale, d| scale.max((d - average).abs()));
     let moment = |power| differences.iter().map(|d| ((d - average) / scale).powi(power)).sum::<f64>();
-    let acceleration = moment(3) / (6.0 * moment(2).powf(1.5));
+    bca(&means, average, moment(3) / (6.0 * moment(2).powf(1.5)))
+}
+
+/// The 95 % interval around an estimate, from estimates of resamples.
+///
+/// ```text
+/// z₀ = Φ⁻¹(share of resampled estimates below the estimate, ties half)          bias
+/// a  = Σ (m̄ − mᵢ)³ / 6 (Σ (m̄ − mᵢ)²)^1.5,  mᵢ without element i                acceleration
+/// ends: the quantiles Φ(z₀ + (z₀ + z) / (1 − a (z₀ + z))) of the resampled estimates, z = ±1.96
+/// ```
+///
+/// `None` without resamples.
+pub(super) fn bca(resampled: &[f64], estimate: f64, acceleration: f64) -> Option<Interval> {
+    let normal = Normal::standard();
+    let below =
+        resampled.iter().map(|&m| if m < estimate { 1.0 } else { f64::from(u8::from(m == estimate)) / 2.0 });
+    let resamples = resampled.len().max(1) as f64;
+    // Half a resample away from 0 and 1, where the bias would be infinite.
+    let edge = 0.5 / resamples;
+    let share = (below.sum::<f64>() / resamples).clamp(edge, 1.0 - edge);
+    let bias = normal.inverse_cdf(share);
     let end = |tail: f64| {
         let shifted = bias + normal.inverse_cdf(tail);
-        quantile(&means, normal.cdf(bias + shifted / (1.0 - acceleration * shifted)))
+        quantile(resampled, normal.cdf(bias + shifted / (1.0 - acceleration * shifted)))
     };
     Some(Interval { low: end(OUTSIDE / 2.0)?, high: end(1.0 - OUTSIDE / 2.0)? })
 }

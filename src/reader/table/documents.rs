@@ -1,4 +1,4 @@
-//! Tables in JSON: objects in an array or a line each, records of this program, results of lm-evaluation-harness.
+//! Tables in JSON: objects in an array or a line each, records of this program.
 
 use super::Cell;
 use super::builder::{Builder, Row};
@@ -16,12 +16,24 @@ const LISTS: [(&str, &str); 6] = [
     ("deltas", "tensors"),
 ];
 
+/// What a JSON document holds.
+#[derive(Debug)]
+pub(super) enum Json {
+    /// A table.
+    Rows(Builder),
+    /// Results of lm-evaluation-harness, which have a reader of their own.
+    HarnessResults,
+}
+
 /// The rows of a JSON document, or of JSON lines.
-pub(super) fn json(bytes: &[u8]) -> Result<Builder, TableError> {
+pub(super) fn json(bytes: &[u8]) -> Result<Json, TableError> {
     let json = with_quoted_nonfinite(bytes);
     match Document::parse(&json) {
-        Ok(document) => of_document(document),
-        Err(error) => lines(&json, &error),
+        Ok(document) if document.fields.iter().any(|(name, _)| name.starts_with("results.")) => {
+            Ok(Json::HarnessResults)
+        }
+        Ok(document) => of_document(document).map(Json::Rows),
+        Err(error) => lines(&json, &error).map(Json::Rows),
     }
 }
 
@@ -30,9 +42,6 @@ fn of_document(mut document: Document) -> Result<Builder, TableError> {
         let own = LISTS.iter().filter(|(of, _)| *of == command);
         let rows = own.filter_map(|(_, list)| document.take(list)).find(|rows| !rows.is_empty());
         return build(rows.ok_or(TableError::NoRowsOf { command })?);
-    }
-    if document.fields.iter().any(|(name, _)| name.starts_with(RESULTS)) {
-        return build(vec![results(&document)]);
     }
     let rows = document.take("");
     build(rows.unwrap_or_else(|| vec![document.fields]))
@@ -84,35 +93,27 @@ fn is_summary(row: &Row) -> bool {
     })
 }
 
-/// What the fields of results begin with once they are flat.
-const RESULTS: &str = "results.";
-
-/// Results of lm-evaluation-harness as one row: `task/metric`, the filter behind a comma unless it is `none`.
-fn results(document: &Document) -> Row {
-    let model = document.text("model_name").or_else(|| document.text("config.model_args"));
-    let model = model.map(|model| ("model".to_owned(), Cell::Text(model.to_owned())));
-    let metrics = document.fields.iter().filter_map(|(name, cell)| {
-        let (task, metric) = name.strip_prefix(RESULTS)?.rsplit_once('.')?;
-        let metric = metric.strip_suffix(",none").unwrap_or(metric);
-        let told = metric != "alias" && !metric.split(',').any(|part| part.ends_with("_stderr"));
-        told.then(|| (format!("{task}/{metric}"), cell.clone()))
-    });
-    model.into_iter().chain(metrics).collect()
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
+    use crate::reader::Column;
+
+    fn finished(text: &str) -> Result<(Vec<Column>, usize), TableError> {
+        json(text.as_bytes()).and_then(|found| match found {
+            Json::Rows(rows) => rows.finish(),
+            Json::HarnessResults => Err(TableError::Empty),
+        })
+    }
 
     /// The columns, each as its name and its cells.
     fn table(text: &str) -> Vec<(String, Vec<Cell>)> {
-        let (columns, _) = json(text.as_bytes()).and_then(Builder::finish).unwrap();
+        let (columns, _) = finished(text).unwrap();
         columns.into_iter().map(|column| (column.name, column.cells)).collect()
     }
 
     fn error(text: &str) -> String {
-        json(text.as_bytes()).and_then(Builder::finish).unwrap_err().to_string()
+        finished(text).unwrap_err().to_string()
     }
 
     fn column(name: &str, cells: impl Into<Vec<Cell>>) -> (String, Vec<Cell>) {
@@ -172,19 +173,6 @@ mod tests {
             error(r#"{"schema": "diagnose.doctor/1"}"#),
             "a record of diagnose doctor has no rows to read"
         );
-    }
-
-    #[test]
-    fn results_of_the_harness_are_a_row_of_tasks_and_metrics() {
-        let found = table(
-            r#"{"results": {"sst2": {"alias": "sst2", "acc,none": 0.5, "acc_stderr,none": 0.1},
-                "gsm8k": {"exact_match,strict-match": 0.25, "exact_match_stderr,strict-match": "N/A"},
-                "wikitext": {"word_perplexity": NaN}}, "model_name": "gpt2"}"#,
-        );
-        assert_eq!(found[0], column("model", [Cell::Text("gpt2".into())]));
-        assert_eq!(found[1], column("sst2/acc", [Number(0.5)]));
-        assert_eq!(found[2], column("gsm8k/exact_match,strict-match", [Number(0.25)]));
-        assert!(found[3].1[0].number().is_some_and(f64::is_nan) && found.len() == 4);
     }
 
     #[test]

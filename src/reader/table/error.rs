@@ -1,6 +1,6 @@
 //! Why a file is no table: one variant a cause, each with the line or the column that it is about.
 
-use crate::reader::error::{Excerpt, Listing};
+use crate::reader::error::Excerpt;
 
 /// Most cells of one table, missing ones included.
 pub(super) const MOST_CELLS: usize = 1 << 25;
@@ -43,9 +43,6 @@ pub enum TableError {
     /// More cells than are read.
     #[error("more than {MOST_CELLS} cells")]
     TooMany,
-    /// A folder without a file of results.
-    #[error("no results_*.json of lm-evaluation-harness in this folder (found {})", Listing(.found))]
-    NoResults { found: Vec<String> },
 }
 
 impl TableError {
@@ -63,7 +60,6 @@ impl TableError {
             Self::Codec { .. } => "parquet-codec",
             Self::Empty => "empty-table",
             Self::TooMany => "too-many-cells",
-            Self::NoResults { .. } => "no-results",
         }
     }
 
@@ -76,9 +72,6 @@ impl TableError {
                 "write it again with compression snappy, gzip, brotli, lz4 or none: df.to_parquet(path, compression=\"snappy\")"
             }
             Self::NoObject { .. } => "rows are objects such as {\"perplexity\": 12.5, \"task\": 0.71}",
-            Self::NoResults { .. } => {
-                "name the --output_path of an lm_eval run, or a CSV, JSON, JSON lines or Parquet file"
-            }
             _ => return None,
         })
     }

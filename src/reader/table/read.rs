@@ -1,20 +1,14 @@
 //! From a path to a table, whatever the file is.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::builder::Builder;
 use super::delimited::delimited;
-use super::documents::json;
+use super::documents::{Json, json};
 use super::parquet::{MAGIC, parquet};
-use super::{Column, Table, TableError};
+use super::{Cell, Column, Table, TableError};
 use crate::reader::records::{LONGEST_DATASET, without_mark};
-use crate::reader::{ReadError, read_input};
-
-/// Most files of one folder of results.
-const MOST_FILES: usize = 100_000;
-/// Folders below the one that was named: the harness writes one a model.
-const DEEPEST: usize = 4;
+use crate::reader::{LmEval, ReadError, parse_lm_eval, read_input, read_lm_eval};
 
 /// Reads a table: CSV, JSON, JSON lines, Parquet, a record of this program, or results of lm-evaluation-harness.
 ///
@@ -26,12 +20,12 @@ const DEEPEST: usize = 4;
 /// [`ReadError`], where a file cannot be read, and [`ReadError::Table`] where it is no table: lines of unequal length,
 /// a column that stands twice, no rows, more cells than are read, a compression that is not.
 pub fn read_table(path: &Path) -> Result<Table, ReadError> {
-    if path.is_dir() {
-        let files = results_below(path)?;
-        return Ok(Table { path: path.to_owned(), ..read_tables(&files)? });
-    }
-    let bytes = read_input(path, LONGEST_DATASET)?;
-    let (columns, rows) = parse(bytes).map_err(|cause| ReadError::Table { path: path.to_owned(), cause })?;
+    let (columns, rows) = if path.is_dir() {
+        let results = read_lm_eval(path)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        of_results(results).map_err(|cause| ReadError::Table { path: path.to_owned(), cause })?
+    } else {
+        parse(path, read_input(path, LONGEST_DATASET)?)?
+    };
     Ok(Table { path: path.to_owned(), columns, rows })
 }
 
@@ -51,65 +45,52 @@ pub fn read_tables(paths: &[PathBuf]) -> Result<Table, ReadError> {
     Ok(whole)
 }
 
-fn parse(bytes: Vec<u8>) -> Result<(Vec<Column>, usize), TableError> {
-    if bytes.starts_with(MAGIC) {
-        return parquet(bytes).and_then(Builder::finish);
-    }
-    let text = without_mark(&bytes);
-    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        None => Err(TableError::Empty),
-        Some(b'{' | b'[') => json(text).and_then(Builder::finish),
-        Some(_) => delimited(text),
-    }
+fn parse(path: &Path, bytes: Vec<u8>) -> Result<(Vec<Column>, usize), ReadError> {
+    let table = if bytes.starts_with(MAGIC) {
+        parquet(bytes).and_then(Builder::finish)
+    } else {
+        let text = without_mark(&bytes);
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Err(TableError::Empty),
+            Some(b'{' | b'[') => match json(text) {
+                Ok(Json::HarnessResults) => return harness_results(path, text),
+                Ok(Json::Rows(rows)) => rows.finish(),
+                Err(cause) => Err(cause),
+            },
+            Some(_) => delimited(text),
+        }
+    };
+    table.map_err(|cause| ReadError::Table { path: path.to_owned(), cause })
 }
 
-/// Every file of results in a folder and the folders below it, sorted.
-fn results_below(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let (mut results, mut others) = (Vec::new(), Vec::new());
-    collect(folder, DEEPEST, &mut results, &mut others)?;
-    if results.is_empty() {
-        others.sort();
-        return Err(ReadError::Table {
-            path: folder.to_owned(),
-            cause: TableError::NoResults { found: others },
-        });
-    }
-    results.sort();
-    Ok(results)
+fn harness_results(path: &Path, text: &[u8]) -> Result<(Vec<Column>, usize), ReadError> {
+    let results =
+        parse_lm_eval(path, text).map_err(|cause| ReadError::Dataset { path: path.to_owned(), cause })?;
+    of_results([results]).map_err(|cause| ReadError::Table { path: path.to_owned(), cause })
 }
 
-fn collect(
-    folder: &Path,
-    deeper: usize,
-    results: &mut Vec<PathBuf>,
-    others: &mut Vec<String>,
-) -> Result<(), ReadError> {
-    let failed = |cause| ReadError::Io { path: folder.to_owned(), action: "list", cause };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && deeper > 0 {
-            collect(&path, deeper - 1, results, others)?;
-        } else if name.starts_with("results") && name.ends_with(".json") {
-            results.push(path);
-        } else {
-            others.push(name);
-        }
-        if results.len() + others.len() > MOST_FILES {
-            return Err(ReadError::Table { path: folder.to_owned(), cause: TableError::TooMany });
-        }
+/// A row each: the model where it has a name, then its scores. One that is no number is missing.
+fn of_results(all: impl IntoIterator<Item = LmEval>) -> Result<(Vec<Column>, usize), TableError> {
+    let mut table = Builder::default();
+    for results in all {
+        let model = results.model.map(|model| ("model".to_owned(), Cell::Text(model)));
+        let scores = results.scores.iter().map(|score| (score.name(), Cell::Number(score.value)));
+        let unreadable = results.unreadable.into_iter().map(|name| (name, Cell::Missing));
+        table.push(model.into_iter().chain(scores).chain(unreadable).collect())?;
     }
-    Ok(())
+    table.finish()
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::reader::Cell::{self, Missing, Number};
+    use crate::reader::Cell::{Missing, Number};
 
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tables").join(name)
@@ -223,13 +204,10 @@ mod tests {
         assert_eq!((table.rows, table.path.as_path()), (2, folder.path()));
         assert_eq!(table.column("model").unwrap().cells, ["a", "b"].map(|name| Cell::Text(name.into())));
         assert_eq!(table.column("sst2/acc").unwrap().cells, [Missing, Number(0.5)]);
-        let error = read_table(&folder.path().join("a/..").join("a")).map(|table| table.rows);
-        assert_eq!(error.unwrap(), 1);
-        let empty = tempfile::tempdir().unwrap();
-        put(&empty, "notes.txt", "");
-        let error = read_table(empty.path()).unwrap_err();
-        assert_eq!(error.kind(), "no-results");
-        assert!(error.to_string().ends_with("(found notes.txt)"), "{error}");
+        let one = read_table(&folder.path().join("a/results_1.json")).unwrap();
+        assert_eq!((one.rows, one.columns.len()), (1, 2));
+        let error = read_table(tempfile::tempdir().unwrap().path()).unwrap_err();
+        assert!(error.to_string().contains("lm-evaluation-harness"), "{error}");
     }
 
     #[test]
@@ -246,12 +224,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(soup in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = parse(soup);
+            let _ = parse(Path::new("-"), soup);
         }
 
         #[test]
         fn no_soup_of_json_or_csv_makes_the_reader_panic(soup in r#"[\[\]{}",:a0-9NaIfinty\\ \n-]{0,80}"#) {
-            let _ = parse(soup.into_bytes());
+            let _ = parse(Path::new("-"), soup.into_bytes());
         }
     }
 }
