@@ -116,11 +116,13 @@ fn refusals_are_json_where_the_file_or_the_environment_asks_for_json() {
     let error: Value = serde_json::from_str(&ran.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "usage");
     assert!(
-        error["error"]["hint"].as_str().unwrap().contains("some arguments are from diagnose.toml"),
+        error["error"]["hint"].as_str().unwrap().contains("arguments also come from diagnose.toml"),
         "{error}"
     );
     let bench = Bench::new();
     let mut program = bench.program(&["deltas", "a"]);
     let ran = finish(program.env("DIAGNOSE_FORMAT", "json"));
     assert!(ran.stderr.starts_with("{\"error\":"), "{}", ran.stderr);
+    let ran = finish(bench.program(&DELTAS).env("DIAGNOSE_THREADS", "0"));
+    assert!(ran.stderr.contains("also come from DIAGNOSE_THREADS"), "{}", ran.stderr);
 }

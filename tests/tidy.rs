@@ -80,7 +80,7 @@ fn sources() -> Vec<Source> {
 
 /// All text that people write, the program's and what stands around it.
 fn prose() -> Vec<(String, String)> {
-    let code = ["src", "kernels", "tests", "benches", "notebooks", "fuzz/fuzz_targets", "fixtures"];
+    let code = ["src", "kernels", "tests", "benches", "notebooks", "docs", "fuzz/fuzz_targets", "fixtures"];
     let mut found: Vec<_> = code
         .into_iter()
         .flat_map(|folder| files(folder, &["rs", "py", "sh", "md", "cu", "cuh", "h"]))

@@ -61,6 +61,15 @@ pub fn with_settings(mut words: Vec<OsString>) -> Result<Arguments, Failure> {
     Ok(Arguments { words, file })
 }
 
+/// Where arguments come from that were not typed: the file, and variables of the environment.
+pub(super) fn origins(file: Option<&Path>) -> Vec<String> {
+    let file = file.map(|file| file.display().to_string());
+    let root = Cli::command();
+    let variables =
+        root.get_arguments().filter_map(Arg::get_env).filter(|name| std::env::var_os(name).is_some());
+    file.into_iter().chain(variables.map(|name| name.to_string_lossy().into_owned())).collect()
+}
+
 /// The file that counts: the one that was named (`none` is none), else the first that is there.
 fn file_of(named: Option<&PathBuf>) -> Option<PathBuf> {
     if let Some(named) = named {

@@ -37,9 +37,12 @@ impl Failure {
         Self { hint: Some(Printable(&hint.to_string()).to_string()), ..self }
     }
 
-    /// Says that a file of settings had a part in it.
-    pub(super) fn with_settings_of(self, file: &Path) -> Self {
-        let settings = format!("some arguments are from {} (--config none leaves it out)", file.display());
+    /// Says what had a part in it that was not typed.
+    pub(super) fn with_settings_of(self, origins: &[String]) -> Self {
+        if origins.is_empty() {
+            return self;
+        }
+        let settings = format!("arguments also come from {}", origins.join(", "));
         let hint = self.hint.iter().fold(settings, |settings, hint| format!("{hint}; {settings}"));
         self.hint(hint)
     }

@@ -8,8 +8,8 @@ use super::config::Arguments;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{
-    completions, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output, perplexity,
-    regress, reproduce, trace,
+    completions, config, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output,
+    perplexity, regress, reproduce, trace,
 };
 
 /// What was asked for.
@@ -35,10 +35,7 @@ pub fn parse(Arguments { words, file }: Arguments) -> Result<Invocation, Failure
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Ok(Invocation(Asked::Show(error))),
-            _ => {
-                let failure = Failure::usage(&error);
-                Err(file.iter().fold(failure, |failure, file| failure.with_settings_of(file)))
-            }
+            _ => Err(Failure::usage(&error).with_settings_of(&config::origins(file.as_deref()))),
         },
     }
 }

@@ -13,7 +13,9 @@ use super::number::nonfinite_name;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Tool {
+    /// `diagnose`.
     name: &'static str,
+    /// Of the program that wrote the record.
     version: &'static str,
 }
 

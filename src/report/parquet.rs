@@ -5,7 +5,8 @@
 //! true or false                     BOOLEAN
 //! an integer                        INT64
 //! a number                          DOUBLE, in which nan, inf and -inf are what they say
-//! anything else; or none is filled  UTF8
+//! anything else                     UTF8
+//! not there: none is filled         of no type (UNKNOWN), which goes with any
 //! ```
 //!
 //! An empty cell is null. What only looks like a number (`007`) stays text. One row group, snappy.
@@ -14,7 +15,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -28,6 +29,8 @@ enum Cells {
     Integers(Vec<Option<i64>>),
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<String>>),
+    /// None is filled, of so many.
+    Nothing(usize),
 }
 
 /// Writes the rows of a CSV file with a header.
@@ -73,7 +76,7 @@ impl Cells {
         let float = |cell: &str| cell.parse().ok().filter(|&x: &f64| number(x) == cell);
         let numbers = || every(&cells, |cell| float(cell).or_else(|| integer_as_number(cell)));
         if !filled {
-            return Self::Texts(cells);
+            return Self::Nothing(cells.len());
         }
         switches()
             .map(Self::Switches)
@@ -88,6 +91,7 @@ impl Cells {
             Self::Integers(_) => (Physical::INT64, None),
             Self::Numbers(_) => (Physical::DOUBLE, None),
             Self::Texts(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            Self::Nothing(_) => (Physical::INT32, Some(LogicalType::Unknown)),
         };
         Type::primitive_type_builder(name, physical)
             .with_repetition(Repetition::OPTIONAL)
@@ -103,6 +107,7 @@ impl Cells {
             Self::Texts(cells) => {
                 put::<ByteArrayType>(column, cells.iter().map(|cell| cell.as_deref().map(ByteArray::from)))
             }
+            Self::Nothing(rows) => put::<Int32Type>(column, std::iter::repeat_n(None, *rows)),
         }
     }
 }
@@ -157,7 +162,7 @@ mod tests {
             back("id,n,x,on,text,none\n007,3,1.5,true,a,\n8,,nan,,\"b,c\",\n9,-1,inf,false,,\n");
         assert_eq!(
             columns,
-            ["id BYTE_ARRAY", "n INT64", "x DOUBLE", "on BOOLEAN", "text BYTE_ARRAY", "none BYTE_ARRAY"]
+            ["id BYTE_ARRAY", "n INT64", "x DOUBLE", "on BOOLEAN", "text BYTE_ARRAY", "none INT32"]
         );
         assert_eq!(rows.len(), 3);
         let text = |text: &str| Field::Str(text.to_owned());
@@ -185,6 +190,6 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_keeps_its_columns() {
-        assert_eq!(back("a,b\n"), (vec!["a BYTE_ARRAY".to_owned(), "b BYTE_ARRAY".to_owned()], Vec::new()));
+        assert_eq!(back("a,b\n"), (vec!["a INT32".to_owned(), "b INT32".to_owned()], Vec::new()));
     }
 }

@@ -51,6 +51,7 @@ struct SideRecord<'a> {
     path: String,
     /// Files that hold at least one tensor of this side.
     files: usize,
+    /// Tensors of this side.
     tensors: usize,
     /// Elements over all tensors, buffers included.
     parameters: u64,
@@ -64,7 +65,9 @@ struct SideRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileHash<'a> {
+    /// Its name.
     file: &'a str,
+    /// Lower-case hexadecimal.
     sha256: &'a str,
 }
 
@@ -73,7 +76,9 @@ struct FileHash<'a> {
 struct SummaryRecord<'a> {
     /// On both sides with one shape: `tensors_changed + tensors_identical`.
     tensors_compared: usize,
+    /// Of these, those with a value that differs.
     tensors_changed: usize,
+    /// The others.
     tensors_identical: usize,
     /// Names only after; sorted, as are the next three.
     added: &'a [String],
@@ -100,6 +105,7 @@ struct SummaryRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RenamedPrefixRecord<'a> {
+    /// The prefix, with its dot.
     prefix: &'a str,
     /// `before` or `after`: the side whose names carry it.
     side: &'static str,
@@ -110,6 +116,7 @@ struct RenamedPrefixRecord<'a> {
 struct ExpectationRecord<'a> {
     /// The flag and its value, as typed.
     expect: &'a str,
+    /// Whether it held.
     held: bool,
     /// A sentence, whether it held or not.
     found: &'a str,
@@ -124,6 +131,7 @@ struct SignatureRecord<'a> {
     layers: &'a [u32],
     /// Null where the rank does not speak for a number.
     estimated_edits: Option<usize>,
+    /// Sentences: what the guess rests on.
     reasons: &'a [String],
 }
 
@@ -131,6 +139,7 @@ struct SignatureRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct HistogramRecord<'a> {
+    /// The tensor.
     name: &'a str,
     /// Ascending, an octave each.
     buckets: Vec<BucketRecord>,
@@ -143,8 +152,11 @@ pub(super) struct HistogramRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BucketRecord {
+    /// |Δ| from here.
     lower: f64,
+    /// |Δ| below this.
     upper: f64,
+    /// Elements.
     count: u64,
 }
 

@@ -39,6 +39,7 @@ pub(super) struct TensorRecord<'a> {
     status: &'static str,
     /// Null where the name belongs to no known family.
     role: Option<RoleRecord<'a>>,
+    /// Product of the extents.
     elements: u64,
     /// Its fields stand beside the others; all are absent where there are no numbers.
     #[serde(flatten)]
@@ -47,6 +48,7 @@ pub(super) struct TensorRecord<'a> {
     /// `skipped` where the spectrum could have been computed and was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     spectrum_status: Option<&'static str>,
+    /// Why it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     spectrum_reason: Option<&'a str>,
 }
@@ -56,7 +58,9 @@ pub(super) struct TensorRecord<'a> {
 struct RoleRecord<'a> {
     /// Null outside of the stack of layers (embeddings, the last norm).
     layer: Option<u32>,
+    /// Such as `mlp.c_proj`.
     module: &'a str,
+    /// What the matrix is for.
     kind: &'static str,
     /// Which way round a projection is stored: `key-major` or `value-major`.
     orientation: Option<&'static str>,
@@ -67,8 +71,11 @@ struct RoleRecord<'a> {
 struct ChangeRecord<'a> {
     /// Elements whose stored bits differ (values, where the dtypes do).
     changed_elements: u64,
+    /// Frobenius, as the next two; null where not finite.
     before_norm: Option<f64>,
+    /// Of the tensor after.
     after_norm: Option<f64>,
+    /// Of the difference.
     delta_norm: Option<f64>,
     /// `delta_norm / before_norm`.
     relative_delta: Option<f64>,
@@ -78,6 +85,7 @@ struct ChangeRecord<'a> {
     max_abs_delta: Option<f64>,
     /// Row-major, from 0, as long as `shape`; the first of several.
     max_abs_index: &'a [u64],
+    /// Over all elements.
     mean_abs_delta: Option<f64>,
     /// `delta_norm / √elements`.
     rms_delta: Option<f64>,
@@ -85,7 +93,9 @@ struct ChangeRecord<'a> {
     cosine: Option<f64>,
     /// Over all elements, zeros included; each the lower edge of a bucket 2⁻⁷ wide.
     abs_delta_quantiles: QuantilesRecord,
+    /// Counts of elements that are no numbers, before.
     nonfinite_before: CountsRecord,
+    /// The same after.
     nonfinite_after: CountsRecord,
     /// Finite before and not after: what an edit broke.
     new_nonfinite: u64,
@@ -96,9 +106,13 @@ struct ChangeRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct QuantilesRecord {
+    /// The median.
     p50: Option<f64>,
+    /// The 90th percentile.
     p90: Option<f64>,
+    /// The 99th.
     p99: Option<f64>,
+    /// The 99.9th.
     p999: Option<f64>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -107,8 +121,11 @@ struct QuantilesRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CountsRecord {
+    /// Not a number.
     nan: u64,
+    /// +∞.
     pos_inf: u64,
+    /// −∞.
     neg_inf: u64,
 }
 
@@ -118,6 +135,7 @@ struct SpectrumRecord<'a> {
     /// Descending, at most as many as asked for; beyond σ₁ only those above the edge, but for small
     /// matrices.
     singular_values: Vec<Option<f64>>,
+    /// σ₁(Δ).
     spectral_norm: Option<f64>,
     /// σ₁(Δ) / σ₁(before).
     relative_spectral_norm: Option<f64>,
@@ -125,11 +143,13 @@ struct SpectrumRecord<'a> {
     stable_rank: Option<f64>,
     /// Singular values above `rounding_edge`, of which `singular_values` may list fewer.
     numerical_rank: usize,
+    /// Whether more may stand above the edge than were looked for.
     numerical_rank_is_lower_bound: bool,
     /// The largest singular value that rounding to the stored dtype alone would give.
     rounding_edge: Option<f64>,
     /// Share of `delta_norm²` in the values above the edge.
     top_energy: Option<f64>,
+    /// How it was found.
     method: &'a str,
     /// Measured ‖Δv − σu‖ / σ₁, the largest over the values listed.
     residual: Option<f64>,

@@ -41,7 +41,9 @@ pub(super) struct Head<'a> {
     texts: usize,
     /// Texts with too few tokens, cut to the context, and records that could not be used.
     short_texts: usize,
+    /// Texts cut to the context.
     truncated_texts: usize,
+    /// Records of the file that could not be used.
     bad_records: usize,
     /// Tokens run.
     tokens: usize,
@@ -55,6 +57,7 @@ struct VerdictRecord<'a> {
     level: &'static str,
     /// Layers with that standing.
     layers: &'a [usize],
+    /// The finding in words.
     sentence: &'a str,
     calibration: CalibrationRecord,
 }
@@ -64,6 +67,7 @@ struct VerdictRecord<'a> {
 struct CalibrationRecord {
     /// Always `heuristic`.
     status: &'static str,
+    /// What the levels rest on.
     basis: &'static str,
 }
 
@@ -86,6 +90,7 @@ pub(super) struct MeasurementRecord<'a> {
     swap: Option<SwapRecord>,
     /// `measured`, or `unmeasured` with a reason.
     status: &'static str,
+    /// Why it could not be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(flatten)]
@@ -105,27 +110,37 @@ struct SwapRecord {
 struct SeparationRecord {
     /// `apart`, `separable` or `alike`.
     standing: &'static str,
+    /// Length of the vectors.
     dimension: usize,
+    /// Vectors of first tokens.
     first_tokens: usize,
+    /// Vectors of the others.
     later_tokens: usize,
     /// Means of norms, and the first over the second.
     first_norm: Option<f64>,
+    /// Mean norm of the others.
     later_norm: Option<f64>,
+    /// `first_norm` over `later_norm`.
     norm_ratio: Option<f64>,
     /// Mean cosine to the mean of later vectors.
     first_cosine: Option<f64>,
+    /// The same of later ones.
     later_cosine: Option<f64>,
     /// Mean cosine of first vectors to their own mean.
     mutual_cosine: Option<f64>,
     /// In the covariance of later vectors, with a ridge of 1e-3 of its mean diagonal.
     first_mahalanobis: Option<f64>,
+    /// The smallest of them.
     first_mahalanobis_min: Option<f64>,
+    /// The same of later tokens.
     later_mahalanobis: Option<f64>,
+    /// Their 99th percentile.
     later_mahalanobis_p99: Option<f64>,
     /// Of the Mahalanobis distance, first over later.
     auroc: Option<f64>,
     /// Of the first principal component of a balanced sample, from 0.5 to 1.
     principal_auroc: Option<f64>,
+    /// Share of the variance along it.
     principal_explained_variance: Option<f64>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -135,6 +150,7 @@ struct SeparationRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct MassiveRecord {
+    /// From 0.
     layer: usize,
     /// Of |x| over all tokens and dimensions.
     median: Option<f64>,
@@ -155,6 +171,7 @@ pub(super) struct MassiveRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AttentionRecord {
+    /// From 0.
     layer: usize,
     /// Over tokens and heads.
     mean: Option<f64>,

@@ -49,8 +49,11 @@ pub(super) struct Head<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ModelRecord<'a> {
     path: String,
+    /// As `config.json` names it.
     architecture: &'static str,
+    /// The edited layer.
     layer: usize,
+    /// The module whose input the key is.
     module: &'a str,
 }
 
@@ -59,9 +62,11 @@ struct ModelRecord<'a> {
 struct ContextsRecord<'a> {
     /// Templates, the bare one included.
     count: usize,
+    /// Templates with a text before the prompt.
     prefixed: usize,
     /// SHA-256 of the canonical list.
     hash: &'a str,
+    /// Where they come from.
     source: &'a str,
     /// `all` (as published: the bare template counts) or `prefixed`.
     mean_over: &'static str,
@@ -74,8 +79,11 @@ struct MomentRecord<'a> {
     source: Option<&'a str>,
     /// Documents, where the file says; null else.
     samples: Option<u64>,
+    /// Keys summed.
     tokens: Option<u64>,
+    /// Length of a key.
     dimension: usize,
+    /// Of C, as it was solved with.
     condition_number: f64,
     /// The largest ‖C r − k̄‖ / ‖k̄‖ over the cases.
     residual: Option<f64>,
@@ -89,6 +97,7 @@ struct MomentRecord<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord {
     cases: usize,
+    /// Cases judged so, as the next two.
     safe: usize,
     at_risk: usize,
     collapse: usize,
@@ -100,26 +109,44 @@ struct SummaryRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct CaseRecord<'a> {
+    /// As in the file; the number of the record where it has none.
     case_id: &'a str,
     /// Absent for dumped keys, as all that the subject's place says.
     #[serde(flatten)]
     fact: Option<FactRecord<'a>>,
+    /// ‖kᵘ‖.
     unprefixed_key_norm: Option<f64>,
+    /// ‖k̄‖.
     mean_prefixed_key_norm: Option<f64>,
+    /// Root mean square distance of the prefixed keys from their own mean; null without one.
     prefixed_key_spread: Option<f64>,
+    /// Of kᵘ and k̄.
     key_cosine: Option<f64>,
+    /// ‖kᵘ − k̄‖.
     key_distance: Option<f64>,
+    /// √((kᵘ − k̄)ᵀ C⁻¹ (kᵘ − k̄)); null where C = I.
     key_mahalanobis: Option<f64>,
+    /// ‖C⁻¹k̄‖.
     adjusted_key_norm: Option<f64>,
+    /// (C⁻¹k̄)ᵀkᵘ, signed.
     denominator: Option<f64>,
+    /// `denominator` over `adjusted_key_norm`: as published code prints it, but signed.
     unit_denominator: Option<f64>,
+    /// (C⁻¹k̄)ᵀk̄: one key in both places.
     consistent_denominator: Option<f64>,
+    /// The same over `adjusted_key_norm`.
     consistent_unit_denominator: Option<f64>,
+    /// `denominator` over `consistent_denominator`: what the verdict rests on.
     denominator_ratio: Option<f64>,
+    /// ‖W kᵘ + b‖.
     value_norm: Option<f64>,
+    /// That over the mean of the prefixed templates'.
     value_norm_ratio: Option<f64>,
+    /// Largest norm of the update that the clamp on the value allows.
     delta_norm_bound: Option<f64>,
+    /// ‖v* − W kᵘ‖, where a value is given.
     numerator_norm: Option<f64>,
+    /// Norm of the update, where it is known.
     update_norm: Option<f64>,
     verdict: VerdictRecord<'a>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
@@ -129,12 +156,19 @@ pub(super) struct CaseRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FactRecord<'a> {
+    /// With `{}` where the subject stands.
     prompt: &'a str,
+    /// What the fact is about.
     subject: &'a str,
+    /// Tokens of the subject in the bare prompt.
     subject_tokens: usize,
+    /// Position of its first token, special tokens included, from 0.
     subject_first_index: usize,
+    /// Position of its last token, where the key is read.
     subject_last_index: usize,
+    /// Whether the key is read at the first of the prompt's own tokens.
     first_token: bool,
+    /// Whether a special token stands before it.
     bos: bool,
 }
 

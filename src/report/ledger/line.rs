@@ -13,14 +13,19 @@ use crate::report::json::NonFiniteFields;
 pub(in crate::report) struct LineRecord<'a> {
     /// `edit`, or `prune` for what PRUNE made of the whole sequence.
     kind: &'static str,
+    /// Its number, from 0.
     index: usize,
     /// The method that made it; the guard may have chosen another than was asked for.
     method: &'a str,
+    /// The facts that it edited.
     requests: Vec<RequestRecord<'a>>,
+    /// Records that it could not edit.
     refused: Vec<RefusedRecord<'a>>,
+    /// What it did to each matrix.
     layers: Vec<LayerRecord<'a>>,
     /// The file of factors in the folder beside the ledger; null where nothing changed, or no ledger was written.
     factors: Option<String>,
+    /// Of that file.
     factors_sha256: Option<&'a str>,
 }
 
@@ -29,30 +34,42 @@ pub(in crate::report) struct LineRecord<'a> {
 struct RequestRecord<'a> {
     /// Its place among the records, from 0.
     record: usize,
+    /// As in the file of cases.
     case_id: &'a str,
+    /// The optimisation of the target value.
     value: ValueRecord,
     /// Of ROME and its variants.
     division: Option<DivisionRecord>,
+    /// Null without `--guard`.
     guard: Option<GuardRecord<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusedRecord<'a> {
+    /// Its place among the records, from 0.
     record: usize,
+    /// As in the file of cases.
     case_id: Option<&'a str>,
     kind: &'a str,
+    /// Why, in words.
     reason: &'a str,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ValueRecord {
+    /// Norm of the value before the edit.
     initial_norm: Option<f64>,
+    /// Of v*.
     target_norm: Option<f64>,
+    /// Of what was added to it.
     offset_norm: Option<f64>,
+    /// Whether the clamp on its length was met.
     clamped: bool,
+    /// Whether the loss fell below `early_stop_loss`.
     stopped_early: bool,
+    /// Losses of each pass.
     passes: Vec<PassRecord>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -61,9 +78,13 @@ struct ValueRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PassRecord {
+    /// The sum of the next three.
     total: Option<f64>,
+    /// Of the new target, nats a token.
     nll: Option<f64>,
+    /// Weighted Kullback–Leibler divergence at the subject.
     kl: Option<f64>,
+    /// Of the offset.
     weight_decay: Option<f64>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -72,12 +93,19 @@ struct PassRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DivisionRecord {
+    /// ‖v* − W k‖.
     numerator_norm: Option<f64>,
+    /// uᵀk with u = C⁻¹k̄ over its norm: what the code prints, signed.
     unit_denominator: Option<f64>,
+    /// (C⁻¹k̄)ᵀk.
     denominator: Option<f64>,
+    /// uᵀk̄: with one key in both places.
     consistent_unit_denominator: Option<f64>,
+    /// ‖C⁻¹k̄‖.
     adjusted_key_norm: Option<f64>,
+    /// ‖v* − W k‖ / |uᵀk|.
     right_vector_norm: Option<f64>,
+    /// What the solve leaves, relatively.
     residual: Option<f64>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
     nonfinite: NonFiniteFields,
@@ -86,7 +114,9 @@ struct DivisionRecord {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GuardRecord<'a> {
+    /// The verdict on the keys: `safe`, `at-risk` or `collapse`.
     level: &'a str,
+    /// What it rests on.
     denominator_ratio: Option<f64>,
     /// `none`, or the method that was taken instead.
     action: &'a str,
@@ -97,18 +127,29 @@ struct GuardRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LayerRecord<'a> {
+    /// From 0.
     layer: usize,
+    /// Its name in the checkpoint.
     tensor: &'a str,
+    /// Frobenius norm of the update as worked out.
     update_norm: Option<f64>,
+    /// Of the difference that storing it leaves.
     stored_update_norm: Option<f64>,
+    /// Of the matrix before this step.
     weight_norm: Option<f64>,
+    /// `update_norm` over `weight_norm`.
     relative_update: Option<f64>,
+    /// Mean ‖z − h‖ over the requests at the last layer, of MEMIT and its kin; null of others.
     residual_norm: Option<f64>,
+    /// Whether KᵀC⁻¹K was singular and its pseudo-inverse taken (EMMET).
     pseudo_inverse: bool,
+    /// The mask of RECT; null without.
     rect: Option<RectRecord<'a>>,
+    /// Entries that a mask kept; null without.
     kept_entries: Option<u64>,
     /// Of the tensor as the checkpoint would store it afterwards.
     sha256: &'a str,
+    /// The bias of the module, where the method moves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     bias: Option<BiasRecord<'a>>,
     #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
@@ -119,13 +160,16 @@ struct LayerRecord<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RectRecord<'a> {
     kind: &'a str,
+    /// The share that is kept.
     share: f64,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BiasRecord<'a> {
+    /// Its name in the checkpoint.
     tensor: &'a str,
+    /// As it would be stored afterwards.
     sha256: &'a str,
 }
 
