@@ -1,25 +1,33 @@
-//! Numbers about lists of numbers: separation, quantiles, ranks, association, shares, comparisons of pairs, many tests at once, labels that are told.
+//! Numbers about lists of numbers: separation, quantiles, ranks, association, shares, comparisons of pairs, many tests at once, labels that are told, how series change.
 //!
 //! Invariant: knows no tensor; chance comes in as a seed.
 
 mod association;
 mod calibration;
+mod change_points;
 mod classification;
 mod isotonic;
 mod mcnemar;
 mod multiplicity;
 mod paired;
 mod proportions;
+mod power_law;
 mod quantile;
 mod ranks;
+mod robust;
 mod separation;
 mod signed_rank;
+#[cfg(test)]
+pub(crate) mod simulate;
+mod smooth;
+mod survival;
 
 pub use association::{
     Association, MOST_TIED, MOST_UNTIED, Measure, PKind, PValue, Spearman, normal_ln_p, permutation_p,
     spearman, student_ln_p,
 };
 pub use calibration::Calibration;
+pub use change_points::{Change, Line, MOST_POINTS, SHORTEST, Segmentation, change_points};
 pub use classification::{matthews, weighted_f1};
 pub use isotonic::monotone_trend;
 pub use mcnemar::{McNemar, mcnemar};
@@ -30,3 +38,7 @@ pub use quantile::{mean, quantile, standard_error};
 pub use ranks::ranks;
 pub use separation::{Threshold, auroc, auroc_interval, best_threshold};
 pub use signed_rank::{SignedRank, signed_rank};
+pub use power_law::{FEWEST_POINTS, PowerLaw, power_law};
+pub use robust::Robust;
+pub use smooth::{buckets, moving_average};
+pub use survival::{Lifetime, Survival, kaplan_meier, median_interval, median_lifetime};
