@@ -5,6 +5,7 @@ mod evaluate;
 mod keys;
 mod regress;
 mod reproduce;
+mod sequence;
 mod trace;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 pub(super) use self::regress::{CorrectionName, RegressArgs, level};
 pub(super) use self::reproduce::ReproduceArgs;
+pub(super) use self::sequence::{SequenceArgs, SequenceLevel};
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
 use crate::deltas::NamePattern;
@@ -164,6 +166,7 @@ pub(super) enum Command {
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),
     Trace(TraceArgs),
+    Sequence(SequenceArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout

@@ -39,6 +39,7 @@ mod replay;
 mod reproduce;
 mod run;
 mod screen;
+mod sequence;
 mod settings;
 mod texts;
 mod trace;

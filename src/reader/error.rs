@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
-    ArrayError, DatasetError, DumpError, HeaderError, IndexError, LedgerError, MomentError, TableError,
+    ArrayError, DatasetError, DumpError, HeaderError, IndexError, LedgerError, MomentError, RunError,
+    TableError,
 };
 use crate::tensor::Printable;
 
@@ -115,6 +116,9 @@ pub enum ReadError {
     /// A file of settings that is no TOML, or holds a value that no setting has.
     #[error("{}, line {line}: {reason}", Shown(.path))]
     Config { path: PathBuf, line: usize, reason: String },
+    /// Something that is no run of edits.
+    #[error("{}: {cause}", Shown(.path))]
+    Run { path: PathBuf, cause: RunError },
     /// The index names a shard that is not beside it.
     #[error("{}: missing; {} says it holds {tensors} tensors", Shown(.path), Shown(.index))]
     MissingShard { path: PathBuf, index: PathBuf, tensors: usize },
@@ -162,6 +166,7 @@ impl ReadError {
             Self::Dataset { cause, .. } => cause.kind(),
             Self::Table { cause, .. } => cause.kind(),
             Self::Config { .. } => "config",
+            Self::Run { cause, .. } => cause.kind(),
             Self::MissingShard { .. } => "missing-shard",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::OutOfRange { .. } => "out-of-range",
@@ -196,6 +201,7 @@ impl ReadError {
             | Self::Dataset { path, .. }
             | Self::Table { path, .. }
             | Self::Config { path, .. }
+            | Self::Run { path, .. }
             | Self::MissingShard { path, .. }
             | Self::MissingTensor { path, .. }
             | Self::OutOfRange { path, .. }
@@ -246,6 +252,7 @@ impl ReadError {
             Self::Config { .. } => {
                 "a setting is a line such as fail-on = \"suspect\", below a table such as [deltas]"
             }
+            Self::Run { cause, .. } => cause.hint(),
             Self::Header { cause, .. } => return cause.hint(),
             Self::Index { cause: IndexError::TooLong { .. }, .. } => {
                 "where the file is to be trusted, raise the cap on headers"

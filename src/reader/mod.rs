@@ -20,6 +20,7 @@
 //! settings                  keys and values of a TOML file, each with its line           config
 //! tables of results         named columns; records that this program wrote          table, record_file
 //! results of lm-eval        scores of a run and of each sample of it                lm_eval, results_kind
+//! runs of edits             what others recorded of many edits in order                runs
 //! a map cut short          zeros and a flag in the place of a crash                fault_guard
 //! after the last read      inode, length and times are what they were at first     source
 //! ```
@@ -49,6 +50,7 @@ mod npy;
 mod record_file;
 mod records;
 mod results_kind;
+mod runs;
 mod second_moment;
 mod sniff;
 mod source;
@@ -86,6 +88,7 @@ pub use npy::{NpyError, parse_npy};
 pub use record_file::{RecordFile, read_record, recorded_number};
 pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
 pub use results_kind::{ResultsKind, results_kind};
+pub use runs::{EditTest, Measure, Run, RunError, RunKind, RunSeries, RunSource, read_run};
 pub use second_moment::{MomentError, SecondMoment};
 pub use source::SourceFile;
 pub use table::{Cell, Column, Table, TableError, read_table, read_tables};

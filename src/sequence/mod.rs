@@ -16,6 +16,7 @@
 //! a checkpoint held against a ledger                       check
 //! ```
 
+pub mod analysis;
 mod base;
 mod check;
 mod error;

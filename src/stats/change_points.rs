@@ -1,7 +1,7 @@
 //! Where a series of numbers changes: straight lines, one after the other, and the places where they part.
 //!
 //! ```text
-//! cost of m lines     least sum of squares over all partitions into m lines, each of at least 4 points, exactly:
+//! cost of m lines     least sum of squares over all partitions into m lines, each of at least 2 points, exactly:
 //!                     dynamic programming (Bellman & Roth 1969; Bai & Perron, J. Appl. Econometrics 18, 2003)
 //! how many            least ln(RSS / (n − p)) + p/n · 0.299 (ln n)^2.1, p = 2 m + (m − 1)
 //!                     (Liu, Wu & Zidek, Statistica Sinica 7, 1997)
@@ -17,7 +17,9 @@
 use ndarray::{Array1, Array2};
 
 /// Fewest points of one line.
-pub const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 2;
+/// Fewest points of a series.
+const FEWEST: usize = 8;
 /// Most points that are taken: the cost grows with their square.
 pub const MOST_POINTS: usize = 2_000;
 /// Most changes that are looked for.
@@ -38,7 +40,7 @@ pub struct Line {
     pub to: usize,
     /// Height at the first point.
     pub start: f64,
-    /// Height at the last point; that of the first where no slope can be told from 0.
+    /// Height at the last point; that of the first where no slope can be told from 0 at 1 %.
     pub end: f64,
 }
 
@@ -70,7 +72,7 @@ pub struct Segmentation {
 /// of slope 0.
 pub fn change_points(points: &[(f64, f64)]) -> Option<Segmentation> {
     let finite = points.iter().all(|(x, y)| x.is_finite() && y.is_finite());
-    if !finite || !(2 * SHORTEST..=MOST_POINTS).contains(&points.len()) {
+    if !finite || !(FEWEST..=MOST_POINTS).contains(&points.len()) {
         return None;
     }
     let sums = Sums::of(points);
@@ -83,7 +85,10 @@ pub fn change_points(points: &[(f64, f64)]) -> Option<Segmentation> {
     let usable = partitions.into_iter().filter(|cuts| 3 * cuts.len() + 2 < points.len());
     let cuts = usable.min_by(|a, b| score(a).total_cmp(&score(b)))?;
     let ends = || std::iter::once(0).chain(cuts.iter().copied()).chain([points.len()]);
-    let lines: Vec<Line> = ends().zip(ends().skip(1)).map(|(from, to)| sums.line(from, to)).collect();
+    let parameters = (3 * cuts.len() + 2) as f64;
+    let variance = (sums.total(&cuts) / (n - parameters)).max(sums.floor);
+    let lines: Vec<Line> =
+        ends().zip(ends().skip(1)).map(|(from, to)| sums.line(from, to, variance)).collect();
     let inflation = inflation(&sums, &lines);
     let changes = (0..cuts.len()).filter_map(|which| sums.change(&cuts, which, inflation)).collect();
     Some(Segmentation { lines, changes })
@@ -189,10 +194,11 @@ impl Sums {
         partitions
     }
 
-    fn line(&self, from: usize, to: usize) -> Line {
+    /// A line, with the variance of errors around all of them.
+    fn line(&self, from: usize, to: usize, variance: f64) -> Line {
         let fit = self.fit(from, to);
         let x = |at: usize| self.points.get(at).map_or(fit.x, |point| point.0);
-        let error = (fit.rss.max(self.floor) / (to - from - 2) as f64 / fit.spread).sqrt();
+        let error = (variance / fit.spread).sqrt();
         let slope = if fit.slope.abs() > SLOPE_ERRORS * error { fit.slope } else { 0.0 };
         let height = |at| self.y_mean + fit.y + slope * (x(at) - fit.x);
         Line { from, to, start: height(from), end: height(to - 1) }
@@ -269,9 +275,9 @@ mod tests {
         let sums = Sums::of(&noise);
         let found = sums.partitions();
         let mut best = [f64::INFINITY; 2];
-        for first in 4..=12 {
+        for first in SHORTEST..=16 - SHORTEST {
             best[0] = best[0].min(sums.total(&[first]));
-            for second in first + 4..=12 {
+            for second in first + SHORTEST..=16 - SHORTEST {
                 best[1] = best[1].min(sums.total(&[first, second]));
             }
         }

@@ -39,6 +39,6 @@ pub use ranks::ranks;
 pub use separation::{Threshold, auroc, auroc_interval, best_threshold};
 pub use signed_rank::{SignedRank, signed_rank};
 pub use power_law::{FEWEST_POINTS, PowerLaw, power_law};
-pub use robust::Robust;
+pub use robust::UpperSpread;
 pub use smooth::{buckets, moving_average};
 pub use survival::{Lifetime, Survival, kaplan_meier, median_interval, median_lifetime};

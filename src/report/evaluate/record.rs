@@ -48,6 +48,9 @@ pub(super) struct Head<'a> {
     /// As typed; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger: Option<String>,
+    /// `sequential` where its edits add up, `single` where each was made from the original; absent without a ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<&'static str>,
     /// Null without cases.
     summary: Option<SummaryRecord<'a>>,
     /// Means over cases by name.
@@ -214,6 +217,10 @@ impl<'a> From<&'a Evaluation> for Head<'a> {
             tokenizer_hash: &evaluation.tokenizer_sha256,
             baseline: evaluation.baseline.as_ref().map(|path| path.to_string_lossy().into_owned()),
             ledger: evaluation.walk.as_ref().map(|walk| walk.ledger.to_string_lossy().into_owned()),
+            schedule: evaluation
+                .walk
+                .as_ref()
+                .map(|walk| if walk.sequential { "sequential" } else { "single" }),
             summary: evaluation.cases.as_ref().map(SummaryRecord::from),
             metrics: Named(evaluation.metrics().iter().map(|metric| (metric.name, metric.into())).collect()),
             perplexity: evaluation.texts.as_ref().map(TextsRecord::from),

@@ -1,0 +1,12 @@
+//! `diagnose.sequence/1`: the record, a file a format, and the plot.
+
+mod csv;
+mod panel;
+mod plot;
+mod record;
+mod sheet;
+mod words;
+mod write;
+
+pub use plot::SequencePlot;
+pub use write::SequenceReport;
