@@ -48,6 +48,7 @@ mod rome_oracle; // the value optimisation and the ROME family against PyTorch i
 mod runner; // runs the program
 mod schemas; // what is written, against the published schemas
 mod screen; // where the subjects of a dataset stand, from the tokenizer alone
+mod sequence; // runs of many edits: statistics against statsmodels and enumeration, files of others, and runs of the world
 mod tidy; // the code keeps to ARCHITECTURE.md, its sizes, its words and its licences
 mod tokenizers; // tokens and subject positions of six kinds of tokenizer
 mod trace; // causal traces against transformers in f64, and the command from outside

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Run, RunError, case_folder, columns, evaluation, forgetting};
 use crate::reader::json::with_quoted_nonfinite;
+use crate::reader::location::locate;
 use crate::reader::record_file::schema;
 use crate::reader::records::{LONGEST_DATASET, without_mark};
 use crate::reader::{Ledger, ReadError, RecordFile, SourceFile, read_table, read_whole};
@@ -35,7 +36,8 @@ pub fn read_run(path: &Path) -> Result<RunSource, ReadError> {
     if path.is_dir() {
         return match case_folder::read(path)? {
             Some(run) => Ok(RunSource::Runs(vec![run])),
-            None => Ok(RunSource::Checkpoint),
+            None if locate(path).is_ok() => Ok(RunSource::Checkpoint),
+            None => Err(unknown(path, "a folder with neither case_*.json nor a checkpoint")),
         };
     }
     if is_index(path) {
