@@ -14,7 +14,7 @@ ZSH_COMPLETION := $(INSTALLED)/share/zsh/site-functions/_diagnose
 FISH_COMPLETION := $(INSTALLED)/share/fish/vendor_completions.d/diagnose.fish
 MANUAL := $(INSTALLED)/share/man/man1
 
-.PHONY: help demo test check bench fuzz world install uninstall notebooks strip-notebooks
+.PHONY: help demo test pages check bench fuzz world install uninstall notebooks strip-notebooks
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,16 @@ test: ## every test, and again on the system's LAPACK where OpenBLAS is found
 		DIAGNOSE_BLAS=require cargo test --locked --features lapack; \
 	else \
 		echo 'SKIPPED: the tests with --features lapack, because pkg-config finds no OpenBLAS'; \
+	fi
+
+pages: ## open the HTML report in a headless Chromium: sorting, names, contrast, narrow screens, paper (DIAGNOSE_BROWSER=require: or fail)
+	@.ci/setup compiler browser
+	cargo test --locked --test tests --no-run
+	@python3 tests/page/check.py target/debug/diagnose target/pages; status=$$?; \
+	if [ $$status -eq 3 -o $$status -eq 127 ] && [ "$$DIAGNOSE_BROWSER" != require ]; then \
+		echo 'SKIPPED: the checks of the HTML report, because there is no Chromium with its driver'; \
+	else \
+		exit $$status; \
 	fi
 
 check: ## format, lints with every set of features, documentation, and the rules of ARCHITECTURE.md
