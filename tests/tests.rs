@@ -36,6 +36,7 @@ mod measures; // perplexity, second moments and first tokens against transformer
 mod model_files; // folders of models that cannot be run, and what is said of them
 mod model_runs; // attention, continuations, patches, shared prefixes; for any number of threads
 mod oracle_forward; // the forward pass against transformers in f64, and what it says of rows it cannot run
+mod pages; // reports as HTML, and records of many runs as one page
 mod phenomenon; // the findings on keys: they hold on the world and fail on its control
 mod phenomenon_edits; // the findings on single edits: they hold on the world and fail on its control
 mod phenomenon_sequences; // the findings on what is left and on edits that add up: on the world and its control

@@ -4,6 +4,7 @@ mod edit;
 mod evaluate;
 mod keys;
 mod regress;
+mod report;
 mod reproduce;
 mod sequence;
 mod trace;
@@ -18,6 +19,7 @@ pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
 pub(super) use self::regress::{CorrectionName, RegressArgs, level};
+pub(super) use self::report::ReportArgs;
 pub(super) use self::reproduce::ReproduceArgs;
 pub(super) use self::sequence::{SequenceArgs, SequenceLevel};
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
@@ -167,6 +169,7 @@ pub(super) enum Command {
     FirstToken(FirstTokenArgs),
     Trace(TraceArgs),
     Sequence(SequenceArgs),
+    Report(ReportArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory
     Doctor,
     /// Write the completions of a shell to stdout
@@ -329,11 +332,10 @@ impl FromStr for Spectrum {
     }
 }
 
-/// Every name that `--format` knows; those to come are not listed and get an answer of their own.
+/// Every name that `--format` knows.
 fn format_parser() -> impl TypedValueParser<Value = Format> {
     let available = Format::ALL.into_iter().map(|format| PossibleValue::new(format.name()));
-    let planned = Format::PLANNED.into_iter().map(|name| PossibleValue::new(name).hide(true));
-    PossibleValuesParser::new(available.chain(planned)).try_map(|name| name.parse::<Format>())
+    PossibleValuesParser::new(available).try_map(|name| name.parse::<Format>())
 }
 
 #[cfg(test)]

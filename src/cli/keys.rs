@@ -38,12 +38,15 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
     let plot = args.plot.as_deref().map(|path| plot_format(path).map(|format| (path, format))).transpose()?;
     output::check(args.plot.as_deref())?;
     output::check(args.contexts_out.as_deref())?;
+    let plane = args.plot.is_some() || args.projection.is_some() || format == Format::Html;
     let diagnosis = match (&args.model, &args.activations) {
-        (Some(model), _) => of_model(model, args, settings)?,
+        (Some(model), _) => of_model(model, args, plane, settings)?,
         (None, Some(dump)) => of_dump(dump, args, settings)?,
         (None, None) => return Err(Failure::new("usage", "neither --model nor --activations is given")),
     };
-    let report = KeysReport { diagnosis: &diagnosis };
+    let projection = plane.then(|| project(&diagnosis, args.projection));
+    let shown = projection.as_ref().and_then(|projection| projection.as_ref().ok());
+    let report = KeysReport { diagnosis: &diagnosis, projection: shown };
     output::write(settings.output.as_deref(), |out| report.write(format, &settings.page(args.top), out))?;
     if diagnosis.scan.cases.is_empty() {
         let refused = diagnosis.scan.refused.len();
@@ -53,8 +56,8 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
             Failure::new("nothing-diagnosed", format!("cannot diagnose any of {refused} records")).hint(hint)
         );
     }
-    if let Some((path, format)) = plot {
-        draw(&diagnosis, args.projection, path, format)?;
+    if let (Some((path, format)), Some(projection)) = (plot, projection) {
+        draw(&diagnosis, &projection?, path, format)?;
     }
     Ok(output::judged(&failed_checks(args.fail_on, &diagnosis), settings.quiet))
 }
@@ -65,7 +68,12 @@ pub(super) fn plot_format(path: &Path) -> Result<PlotFormat, Failure> {
     })
 }
 
-fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
+fn of_model(
+    path: &Path,
+    args: &KeysArgs,
+    keep_keys: bool,
+    settings: &Settings,
+) -> Result<Diagnosis, Failure> {
     let cases = inputs::cases(args.case.as_deref().unwrap_or_default())?;
     let model = Model::open(path, &settings.limits, settings.io)?;
     let layer = layer(&model, args.layer)?;
@@ -81,7 +89,7 @@ fn of_model(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnos
         Failure::new("usage", error).hint("give templates with a prefix, or leave --prefixed-only out")
     })?;
     let clamp = published_clamp(model.config());
-    let plan = ScanPlan { layer, templates: &templates, clamp, keep_keys: args.plot.is_some() };
+    let plan = ScanPlan { layer, templates: &templates, clamp, keep_keys };
     let narrator = settings.counter(Unit::Things("cases"));
     narrator.begin("reading keys", cases.len() as u64);
     let scan = keys::scan(&model, &cases, &plan, &adjustment, &|done| narrator.advance(done as u64));
@@ -153,19 +161,22 @@ fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosi
     })
 }
 
-fn draw(
-    diagnosis: &Diagnosis,
-    projection: Option<Projection>,
-    path: &Path,
-    format: PlotFormat,
-) -> Result<(), Failure> {
-    let method = match projection {
+fn project(diagnosis: &Diagnosis, method: Option<Projection>) -> Result<keys::Projection, Failure> {
+    let method = match method {
         None | Some(Projection::Pca) => ProjectionMethod::Pca,
         Some(Projection::Tsne) => ProjectionMethod::Tsne,
     };
-    let projected = keys::project(&diagnosis.scan.cases, method).map_err(|error| {
+    keys::project(&diagnosis.scan.cases, method).map_err(|error| {
         Failure::new("plot", format!("cannot plot the keys: {error}")).hint("leave --plot out")
-    })?;
+    })
+}
+
+fn draw(
+    diagnosis: &Diagnosis,
+    projected: &keys::Projection,
+    path: &Path,
+    format: PlotFormat,
+) -> Result<(), Failure> {
     if projected.nonfinite > 0 {
         output::tell(&format!("{} keys are not finite and not in the plot", projected.nonfinite));
     }
@@ -180,7 +191,7 @@ fn draw(
         }
         cases => format!("{} cases: {layer}", cases.len()),
     };
-    let plot = KeysPlot { projection: &projected, caption: &caption };
+    let plot = KeysPlot { projection: projected, caption: &caption };
     output::write(Some(path), |out| plot.write(format, out))
 }
 

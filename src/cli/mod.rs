@@ -36,6 +36,7 @@ mod refusals;
 mod regress;
 mod regress_rules;
 mod replay;
+mod report;
 mod reproduce;
 mod run;
 mod screen;

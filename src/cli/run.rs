@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::settings::Settings;
 use super::{
     completions, config, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output,
-    perplexity, regress, reproduce, sequence, trace,
+    perplexity, regress, report, reproduce, sequence, trace,
 };
 
 /// What was asked for.
@@ -65,6 +65,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::FirstToken(args) => first_token::run(&args, &settings),
         Command::Trace(args) => trace::run(&args, &settings),
         Command::Sequence(args) => sequence::run(&args, &settings),
+        Command::Report(args) => report::run(&args, &settings),
         Command::Doctor => doctor::run(&settings),
         Command::Completions { shell } => completions::completions(shell, &settings),
         Command::Man { dir } => completions::man(dir.as_deref(), &settings),

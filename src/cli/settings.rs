@@ -53,6 +53,11 @@ impl Settings {
 
     /// The format of a report that can be written in those: as asked, else by the output's extension, else the table.
     pub(super) fn format(&self, available: &[Format]) -> Result<Format, Failure> {
+        self.format_else(available, Format::Table)
+    }
+
+    /// The same, with another format where nothing asks for one.
+    pub(super) fn format_else(&self, available: &[Format], otherwise: Format) -> Result<Format, Failure> {
         let by_extension = || self.output.as_deref().map_or(Ok(None), Format::of_path);
         let format = match self.format {
             Some(format) => format,
@@ -60,7 +65,7 @@ impl Settings {
                 .map_err(|error| {
                     Failure::new("usage", error).hint("give --format, or another extension to --output")
                 })?
-                .unwrap_or(Format::Table),
+                .unwrap_or(otherwise),
         };
         if format == Format::Parquet && self.output.is_none() && io::stdout().is_terminal() {
             let message = "parquet is no text for a terminal";

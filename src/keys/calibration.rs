@@ -10,11 +10,11 @@ use crate::stats::Calibration;
 
 /// Where the levels begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Thresholds {
+pub struct Thresholds {
     /// |ratio| below which it is a collapse.
-    pub(super) collapse: f64,
+    pub collapse: f64,
     /// Ratio from which it is safe.
-    pub(super) safe: f64,
+    pub safe: f64,
     /// The smallest ratio of an ordinary case.
     pub(super) ordinary_least: f64,
 }

@@ -32,6 +32,7 @@ mod screen;
 mod verdict;
 
 pub use adjustment::{Adjusted, Adjustment, AdjustmentError, MomentFacts};
+pub use calibration::Thresholds;
 pub use contexts::{ContextStyle, ContextsError, draw_contexts, in_context};
 pub use fraction::{Fraction, fractions, of_adjusted};
 pub use means::{KeyMeans, MeanOver, MeansError, WeightedTemplates};

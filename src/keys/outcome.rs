@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
+use super::calibration::{Thresholds, thresholds};
 use super::{Fraction, Level, MeanOver, MomentFacts, Verdict};
 use crate::model::Architecture;
 use crate::reader::RefusedCase;
@@ -118,6 +119,13 @@ pub struct Diagnosis {
     pub clamp: f64,
     /// The cases.
     pub scan: Scan,
+}
+
+impl Diagnosis {
+    /// Where the levels of the cases begin; none where each case has a C⁻¹k̄ of its own, which may be k̄ itself.
+    pub fn thresholds(&self) -> Option<Thresholds> {
+        self.moment.as_ref().map(|facts| thresholds(facts.adjusted))
+    }
 }
 
 /// Numbers of cases.

@@ -85,7 +85,7 @@ pub use lm_eval::{
 pub use location::model_folder;
 pub use mapping::is_remote;
 pub use npy::{NpyError, parse_npy};
-pub use record_file::{RecordFile, read_record, recorded_number};
+pub use record_file::{RecordFile, list_records, read_record, recorded_number};
 pub use records::{BAD_RECORD, BadRecord, DatasetError, RefusedCase};
 pub use results_kind::{ResultsKind, results_kind};
 pub use runs::{EditTest, Measure, Run, RunError, RunKind, RunSeries, RunSource, read_run};

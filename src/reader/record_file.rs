@@ -1,5 +1,6 @@
 //! Records that this program wrote, read back as documents: `diagnose.<command>/<version>`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -32,6 +33,25 @@ pub fn read_record(path: &Path) -> Result<RecordFile, ReadError> {
         malformed(DatasetError::Layout { found: "another document", wanted: "a record of diagnose" })
     })?;
     Ok(RecordFile { path: path.to_owned(), command, version, value })
+}
+
+/// The files that a path means: itself, or every `.json` of a folder, by name; folders inside it are not searched.
+///
+/// # Errors
+/// [`ReadError::Io`], where the folder cannot be listed.
+pub fn list_records(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let failed = |cause| ReadError::Io { path: path.to_owned(), action: "list", cause };
+    let entries: Result<Vec<PathBuf>, _> =
+        fs::read_dir(path).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let is_json =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let mut found: Vec<PathBuf> =
+        entries.map_err(failed)?.into_iter().filter(|path| is_json(path) && path.is_file()).collect();
+    found.sort();
+    Ok(found)
 }
 
 /// Command and version of a record; none of any other document.
@@ -82,5 +102,21 @@ mod tests {
         }
         std::fs::write(&path, "{").unwrap();
         assert_eq!(read_record(&path).unwrap_err().kind(), "dataset-not-json");
+    }
+
+    #[test]
+    fn a_folder_means_its_records_by_name_and_a_file_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.json", "a.JSON", "c.jsonl", "d.txt"] {
+            std::fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("e.json")).unwrap();
+        let names = |path: &Path| -> Vec<String> {
+            let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            list_records(path).unwrap().into_iter().map(name).collect()
+        };
+        assert_eq!(names(folder.path()), ["a.JSON", "b.json"]);
+        assert_eq!(names(&folder.path().join("d.txt")), ["d.txt"]);
+        assert_eq!(names(&folder.path().join("absent")), ["absent"], "reading it says why");
     }
 }

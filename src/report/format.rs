@@ -23,19 +23,20 @@ pub enum Format {
     Junit,
     /// Checks as findings, for code scanning.
     Sarif,
+    /// One file for a browser, with pictures, that asks nothing of a network.
+    Html,
 }
 
 /// A format that cannot be written, with those that can.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the format {name} is {state} (available: {})", Format::list(&Format::ALL))]
+#[error("the format {name} is unknown (available: {})", Format::list(&Format::ALL))]
 pub struct UnknownFormat {
     name: String,
-    state: &'static str,
 }
 
 impl Format {
     /// Every format that can be written.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Table,
         Self::Json,
         Self::Jsonl,
@@ -44,10 +45,8 @@ impl Format {
         Self::Markdown,
         Self::Junit,
         Self::Sarif,
+        Self::Html,
     ];
-
-    /// Formats that have a name and no writer yet.
-    pub const PLANNED: [&'static str; 1] = ["html"];
 
     /// The formats of a report that judges nothing: all but those that hold checks alone.
     pub fn without_checks() -> Vec<Self> {
@@ -65,6 +64,7 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Junit => "junit",
             Self::Sarif => "sarif",
+            Self::Html => "html",
         }
     }
 
@@ -79,6 +79,7 @@ impl Format {
             "txt" => Ok(Some(Self::Table)),
             "md" => Ok(Some(Self::Markdown)),
             "xml" => Ok(Some(Self::Junit)),
+            "htm" => Ok(Some(Self::Html)),
             "ndjson" => Ok(Some(Self::Jsonl)),
             other => other.parse().map(Some),
         }
@@ -94,10 +95,10 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| UnknownFormat {
-            name: crate::tensor::Printable(name).to_string(),
-            state: if Self::PLANNED.contains(&name) { "not available yet" } else { "unknown" },
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| UnknownFormat { name: crate::tensor::Printable(name).to_string() })
     }
 }
 
@@ -118,14 +119,12 @@ mod tests {
         assert_eq!(of("a/report.md"), Ok(Some(Format::Markdown)));
         assert_eq!(of("report.JSON"), Ok(Some(Format::Json)));
         assert_eq!(of("r.xml"), Ok(Some(Format::Junit)));
+        assert_eq!(of("r.html"), Ok(Some(Format::Html)));
+        assert_eq!(of("r.HTM"), Ok(Some(Format::Html)));
         assert_eq!(of("report"), Ok(None));
         assert_eq!(
-            of("r.html").unwrap_err(),
-            "the format html is not available yet (available: table, json, jsonl, csv, parquet, markdown, junit, sarif)"
-        );
-        assert_eq!(
             of("r.yaml").unwrap_err(),
-            "the format yaml is unknown (available: table, json, jsonl, csv, parquet, markdown, junit, sarif)"
+            "the format yaml is unknown (available: table, json, jsonl, csv, parquet, markdown, junit, sarif, html)"
         );
     }
 }

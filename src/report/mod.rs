@@ -5,14 +5,18 @@
 
 mod checkpoint;
 mod checks;
+mod collection;
 mod deltas;
 mod doctor;
 mod edit;
 mod error;
 mod escape;
 mod evaluate;
+mod field;
+mod figures;
 mod first_token;
 mod format;
+mod html;
 mod json;
 mod junit;
 mod keys;
@@ -41,6 +45,7 @@ mod unwritable;
 mod verdict;
 
 pub use checkpoint::{check_destination, write_checkpoint};
+pub use collection::{CollectionReport, Unread};
 pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
 pub use edit::EditReport;

@@ -71,7 +71,7 @@ impl<'a> From<&'a LayerMoment> for LayerRecord<'a> {
 
 impl MomentsReport<'_> {
     /// Formats that it is written in.
-    pub const FORMATS: [Format; 3] = [Format::Table, Format::Json, Format::Markdown];
+    pub const FORMATS: [Format; 4] = [Format::Table, Format::Json, Format::Markdown, Format::Html];
 
     /// Writes the report.
     ///

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::checks::Check;
 use super::sheet::Sheet;
-use super::{Format, Page, junit, parquet, sarif};
+use super::{Format, Page, figures, html, junit, parquet, sarif};
 
 /// A report in parts: a format for programs each, and the page for people.
 pub(super) trait Parts {
@@ -34,6 +34,13 @@ pub(super) trait Parts {
     fn checks(&self) -> Vec<Check> {
         Vec::new()
     }
+
+    /// The page as HTML, with the pictures that belong to the record.
+    fn html(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        let mut document = Vec::new();
+        self.document(&mut document)?;
+        html::write_sheet(&self.sheet(page), figures::of_document(&document), out)
+    }
 }
 
 /// Writes a report in one format.
@@ -51,10 +58,11 @@ pub(super) fn write(report: &impl Parts, format: Format, page: &Page, out: &mut 
             report.rows(&mut rows)?;
             parquet::write(&rows, out)
         }
+        Format::Html => report.html(page, out),
     }
 }
 
-/// Writes a report that has no rows: JSON, Markdown, or the page.
+/// Writes a report that has no rows: JSON, Markdown, HTML, or the page.
 pub(super) fn write_short(
     document: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     sheet: &Sheet,
@@ -65,6 +73,7 @@ pub(super) fn write_short(
     match format {
         Format::Json => document(out),
         Format::Markdown => sheet.write_markdown(out),
+        Format::Html => html::write_sheet(sheet, Vec::new(), out),
         _ => sheet.write_terminal(page, out),
     }
 }

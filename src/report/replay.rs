@@ -57,7 +57,7 @@ struct TensorRecord<'a> {
 
 impl ReplayReport<'_> {
     /// Formats that it is written in.
-    pub const FORMATS: [Format; 3] = [Format::Table, Format::Json, Format::Markdown];
+    pub const FORMATS: [Format; 4] = [Format::Table, Format::Json, Format::Markdown, Format::Html];
 
     /// Writes the report.
     ///

@@ -85,8 +85,8 @@ pub(in crate::cli) struct KeysArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) plot: Option<PathBuf>,
 
-    /// How the plot brings keys to two dimensions
-    #[arg(long, value_name = "METHOD", requires = "plot")]
+    /// How keys are brought to two dimensions, in the plot, on the HTML page, and then in the JSON too [default: pca]
+    #[arg(long, value_name = "METHOD")]
     pub(in crate::cli) projection: Option<Projection>,
 
     /// Most cases to show (json, jsonl and csv have them all)

@@ -8,10 +8,12 @@ mod markdown;
 mod overview;
 mod ranking;
 mod record;
+mod sheet;
 mod table;
 mod tensor_record;
 mod words;
 mod write;
 
+pub(super) use words::level_meaning;
 pub use words::level_name;
 pub use write::{DeltasReport, Page};

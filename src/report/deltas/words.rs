@@ -18,7 +18,7 @@ pub const fn level_name(level: Level) -> &'static str {
 }
 
 /// What a level means.
-pub(super) const fn level_meaning(level: Level) -> &'static str {
+pub(in crate::report) const fn level_meaning(level: Level) -> &'static str {
     match level {
         Level::Identical => "no value differs",
         Level::Healthy => "a change of the size that healthy edits have",

@@ -3,9 +3,13 @@
 use std::io::{self, Write};
 
 use super::record::Record;
-use super::{checks, csv, jsonl, markdown, table};
+use super::{checks, csv, jsonl, markdown, sheet, table};
 use crate::deltas::{Deltas, Histogram};
-use crate::report::{Format, Paint, json, junit, parquet, sarif};
+use crate::report::checks::Check;
+use crate::report::json;
+use crate::report::parts::{self, Parts};
+use crate::report::sheet::Sheet;
+use crate::report::{Format, Paint};
 
 /// What `diagnose deltas` has to show.
 #[derive(Clone, Copy, Debug)]
@@ -36,19 +40,36 @@ impl DeltasReport<'_> {
     /// # Errors
     /// Where `out` does not take it.
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => table::write(self, page, out),
-            Format::Json => json::write_document(&Record::from(self), out),
-            Format::Jsonl => jsonl::write(self, out),
-            Format::Csv => csv::write(self.deltas, out),
-            Format::Parquet => {
-                let mut rows = Vec::new();
-                csv::write(self.deltas, &mut rows)?;
-                parquet::write(&rows, out)
-            }
-            Format::Markdown => markdown::write(self, page, out),
-            Format::Junit => junit::write("deltas", &checks::checks(self.deltas), out),
-            Format::Sarif => sarif::write(&checks::checks(self.deltas), out),
-        }
+        parts::write(self, format, page, out)
+    }
+}
+
+impl Parts for DeltasReport<'_> {
+    fn document(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write_document(&Record::from(self), out)
+    }
+
+    fn lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        jsonl::write(self, out)
+    }
+
+    fn rows(&self, out: &mut dyn Write) -> io::Result<()> {
+        csv::write(self.deltas, out)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        checks::checks(self.deltas)
+    }
+
+    fn sheet(&self, page: &Page) -> Sheet {
+        sheet::sheet(self, page)
+    }
+
+    fn terminal(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        table::write(self, page, out)
+    }
+
+    fn markdown(&self, page: &Page, out: &mut dyn Write) -> io::Result<()> {
+        markdown::write(self, page, out)
     }
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod csv;
+mod projection;
 mod record;
 mod sheet;
 mod words;

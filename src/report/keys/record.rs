@@ -5,8 +5,12 @@
 
 use serde::Serialize;
 
+use super::projection::ProjectionRecord;
 use super::words;
-use crate::keys::{CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, Summary};
+use super::write::KeysReport;
+use crate::keys::{
+    CaseOutcome, ContextFacts, Diagnosis, Fact, MeanOver, MomentFacts, Origin, Summary, Thresholds,
+};
 use crate::report::json::{NonFiniteFields, Tool};
 use crate::report::refused::RefusedRecord;
 use crate::report::verdict::VerdictRecord;
@@ -24,6 +28,9 @@ pub(super) struct Record<'a> {
     cases: Vec<CaseRecord<'a>>,
     /// Records that could not be diagnosed.
     refused: Vec<RefusedRecord<'a>>,
+    /// The keys in two dimensions; absent where nothing asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projection: Option<ProjectionRecord>,
 }
 
 /// All but the cases.
@@ -42,7 +49,18 @@ pub(super) struct Head<'a> {
     second_moment: Option<MomentRecord<'a>>,
     /// Factor of `value_norm` in `delta_norm_bound`.
     clamp: f64,
+    /// Where the levels begin; null where each dumped C⁻¹k̄ was taken as it is.
+    thresholds: Option<ThresholdsRecord>,
     summary: SummaryRecord,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ThresholdsRecord {
+    /// |denominator_ratio| below which it is a collapse.
+    collapse: f64,
+    /// `denominator_ratio` from which it is safe.
+    safe: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -172,12 +190,14 @@ struct FactRecord<'a> {
     bos: bool,
 }
 
-impl<'a> From<&'a Diagnosis> for Record<'a> {
-    fn from(diagnosis: &'a Diagnosis) -> Self {
+impl<'a> From<&KeysReport<'a>> for Record<'a> {
+    fn from(report: &KeysReport<'a>) -> Self {
+        let KeysReport { diagnosis, projection } = *report;
         Self {
             head: diagnosis.into(),
             cases: diagnosis.scan.cases.iter().map(CaseRecord::from).collect(),
             refused: diagnosis.scan.refused.iter().map(RefusedRecord::from).collect(),
+            projection: projection.map(ProjectionRecord::from),
         }
     }
 }
@@ -201,6 +221,9 @@ impl<'a> From<&'a Diagnosis> for Head<'a> {
             contexts: diagnosis.contexts.as_ref().map(ContextsRecord::from),
             second_moment: diagnosis.moment.as_ref().map(|facts| moment(facts, diagnosis.scan.residual())),
             clamp: diagnosis.clamp,
+            thresholds: diagnosis
+                .thresholds()
+                .map(|Thresholds { collapse, safe, .. }| ThresholdsRecord { collapse, safe }),
             summary: SummaryRecord { cases, safe, at_risk, collapse, first_token_cases, refused },
         }
     }

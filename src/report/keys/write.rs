@@ -1,10 +1,10 @@
-//! One report, five formats.
+//! One report in every format.
 
 use std::io::{self, Write};
 
 use super::record::{CaseRecord, Head, Record};
 use super::{checks, csv, sheet};
-use crate::keys::Diagnosis;
+use crate::keys::{Diagnosis, Projection};
 use crate::report::checks::Check;
 use crate::report::parts::{self, Parts};
 use crate::report::refused::RefusedRecord;
@@ -16,6 +16,8 @@ use crate::report::{Format, Page, json};
 pub struct KeysReport<'a> {
     /// The cases and what they rest on.
     pub diagnosis: &'a Diagnosis,
+    /// The keys in two dimensions, where they are to be shown.
+    pub projection: Option<&'a Projection>,
 }
 
 impl KeysReport<'_> {
@@ -33,7 +35,7 @@ impl KeysReport<'_> {
 
 impl Parts for KeysReport<'_> {
     fn document(&self, out: &mut dyn Write) -> io::Result<()> {
-        json::write_document(&Record::from(self.diagnosis), out)
+        json::write_document(&Record::from(self), out)
     }
 
     fn rows(&self, out: &mut dyn Write) -> io::Result<()> {

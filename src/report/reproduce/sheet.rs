@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::report::number::counted;
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
-use crate::report::{Format, Page};
+use crate::report::{Format, Page, html};
 use crate::reproduce::{Agreement, Experiment, Paper, Reproduction, Status};
 
 /// A reproduction and the folder that it was written to.
@@ -20,7 +20,7 @@ pub struct ReproduceReport<'a> {
 
 impl ReproduceReport<'_> {
     /// The formats of the summary; the record is in the folder.
-    pub const FORMATS: [Format; 2] = [Format::Table, Format::Markdown];
+    pub const FORMATS: [Format; 3] = [Format::Table, Format::Markdown, Format::Html];
 
     /// Writes the summary.
     ///
@@ -29,6 +29,8 @@ impl ReproduceReport<'_> {
     pub fn write(&self, format: Format, page: &Page, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Markdown => self.sheet().write_markdown(out),
+            Format::Html => html::write_sheet(&self.sheet(), Vec::new(), out),
+
             _ => self.sheet().write_terminal(page, out),
         }
     }
