@@ -65,6 +65,7 @@ fn run(args: &[&str]) -> Value {
 /// Runs of commands on the world that end in a record, with every part of it that a flag asks for.
 fn measurements(model: &str, texts: &str, cases: &str) -> Vec<Value> {
     let moments = world("model/second_moment.safetensors").display().to_string();
+    let runs = |name: &str| world("../sequence").join(name).display().to_string();
     let [control, facts] = ["control", "tasks/facts.jsonl"].map(|name| world(name).display().to_string());
     vec![
         run(&["keys", "--model", model, "--case", cases, "--layer", "0", "--moments", &moments]),
@@ -87,6 +88,7 @@ fn measurements(model: &str, texts: &str, cases: &str) -> Vec<Value> {
             "--detail",
             "--generate",
         ]),
+        run(&["sequence", &runs("jump.csv"), &runs("run_000"), &runs("gcf-sample.json")]),
         run(&["doctor"]),
     ]
 }

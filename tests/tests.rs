@@ -1,5 +1,6 @@
 //! The one integration binary: a line a room of checks.
 
+#![recursion_limit = "256"]
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,

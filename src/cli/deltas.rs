@@ -55,7 +55,7 @@ fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
     Checkpoint::open(path, &settings.limits, settings.io).map_err(Failure::from)
 }
 
-fn incomparable(error: DeltasError<ReadError>) -> Failure {
+pub(super) fn incomparable(error: DeltasError<ReadError>) -> Failure {
     match error {
         DeltasError::Read(error) => error.into(),
         DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::{SequenceArgs, SequenceLevel};
+use super::deltas::incomparable;
 use super::failure::Failure;
 use super::keys::plot_format;
 use super::output;
 use super::progress::Unit;
 use super::settings::Settings;
-use crate::deltas::{DeltasError, Progress as _};
+use crate::deltas::Progress as _;
 use crate::reader::{Ledger, Run, RunSource, read_run};
 use crate::report::{Format, SequencePlot, SequenceReport};
 use crate::sequence::analysis::{AnalysisPlan, Level, RunAnalysis, analyse, checkpoint_run, ledger_run};
@@ -78,10 +79,7 @@ fn of_ledger(ledger: &Ledger, settings: &Settings) -> Result<Run, Failure> {
 }
 
 fn of_checkpoints(paths: &[PathBuf], settings: &Settings) -> Result<Run, Failure> {
-    checkpoint_run(paths, &settings.limits, settings.io, &settings.narrator()).map_err(|error| match error {
-        DeltasError::Read(error) => error.into(),
-        other => Failure::new("checkpoints", other),
-    })
+    checkpoint_run(paths, &settings.limits, settings.io, &settings.narrator()).map_err(incomparable)
 }
 
 /// Whether two paths lead to one file.

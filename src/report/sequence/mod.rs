@@ -1,5 +1,6 @@
 //! `diagnose.sequence/1`: the record, a file a format, and the plot.
 
+mod checks;
 mod csv;
 mod panel;
 mod plot;

@@ -18,6 +18,7 @@ const SCHEMA: &str = "diagnose.sequence/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head,
@@ -27,6 +28,7 @@ pub(super) struct Record<'a> {
 
 /// All but the runs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head {
     schema: &'static str,
     tool: Tool,
@@ -37,6 +39,7 @@ pub(super) struct Head {
 
 /// What the estimates rest on.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RulesRecord {
     /// The exponent that a warning takes.
     warn_exponent: f64,
@@ -52,6 +55,7 @@ struct RulesRecord {
 
 /// One run.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RunRecord<'a> {
     /// As typed.
     source: String,
@@ -78,6 +82,7 @@ pub(super) struct RunRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BadRow<'a> {
     index: usize,
     reason: &'a str,
@@ -85,6 +90,7 @@ struct BadRow<'a> {
 
 /// A series and its course.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SeriesRecord<'a> {
     name: &'a str,
     /// `distance`, `update-norm`, `score`, `perplexity`, `nll` or `cost`.
@@ -103,6 +109,7 @@ struct SeriesRecord<'a> {
 
 /// What a score does.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CourseRecord<'a> {
     /// Level before the run or at its beginning, of the score that is judged: 1 / perplexity, e^−NLL, 1 − cost, or the score.
     base: f64,
@@ -116,6 +123,7 @@ struct CourseRecord<'a> {
 
 /// Growth of a distance.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GrowthRecord<'a> {
     layer: &'a str,
     /// Null where it could not be fitted, with the next five; `reason` says why.
@@ -134,6 +142,7 @@ struct GrowthRecord<'a> {
 
 /// A step that jumps.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DisablingRecord<'a> {
     edit: u64,
     /// Distance after the step over that before it.
@@ -151,6 +160,7 @@ struct DisablingRecord<'a> {
 
 /// Where something breaks.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OnsetRecord<'a> {
     edit: u64,
     /// 95 % set; null with the next of a decline without a break.
@@ -165,6 +175,7 @@ struct OnsetRecord<'a> {
 
 /// The first warning.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WarningRecord<'a> {
     edit: u64,
     rule: String,
@@ -176,6 +187,7 @@ struct WarningRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PhaseRecord {
     name: &'static str,
     from_edit: u64,
@@ -184,6 +196,7 @@ struct PhaseRecord {
 
 /// Forgetting of earlier edits.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ForgettingRecord {
     learnt: usize,
     forgotten: usize,
@@ -197,6 +210,7 @@ struct ForgettingRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CurveRecord {
     edit: u64,
     learnt: usize,
@@ -383,3 +397,6 @@ impl From<&Forgetting> for ForgettingRecord {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);

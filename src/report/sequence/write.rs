@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::record::{Head, Record, RunRecord};
-use super::{csv, sheet};
+use super::{checks, csv, sheet};
+use crate::report::checks::Check;
 use crate::report::parts::{self, Parts};
 use crate::report::sheet::Sheet;
 use crate::report::{Format, Page, json};
@@ -41,6 +42,10 @@ impl Parts for SequenceReport<'_> {
 
     fn sheet(&self, page: &Page) -> Sheet {
         sheet::sheet(self, page.top)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        checks::checks(self.runs)
     }
 
     fn lines(&self, out: &mut dyn Write) -> io::Result<()> {

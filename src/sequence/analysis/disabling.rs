@@ -45,6 +45,7 @@ struct Step {
 /// The disabling edits of a run, each with the layer where it stands out most.
 pub(super) fn disabling(run: &Run) -> Result<Vec<Disabling>, String> {
     let mut layers: Vec<&str> = run.series.iter().filter_map(|series| series.measure.layer()).collect();
+    layers.sort_unstable();
     layers.dedup();
     if layers.is_empty() {
         return Err("no distances and no norms of updates".to_owned());

@@ -6,7 +6,7 @@
 //!
 //! In f64; exact but for rounding, which is relative to the largest distance so far, and for the rounding of each update to what
 //! the checkpoint stores, which is not in the factors. Cost and memory of a step go with the steps before it. An update that is a
-//! whole matrix (fine-tuning, PRUNE) or has RECT's mask cannot be summed without the base: that layer has norms and no distance.
+//! whole matrix (fine-tuning) or has RECT's mask cannot be summed without the base: that layer has norms and no distance.
 
 use std::collections::BTreeMap;
 
@@ -31,19 +31,21 @@ pub fn ledger_run(ledger: &Ledger, limits: &Limits, done: &mut dyn FnMut()) -> R
     let (mut edits, mut not_made) = (0, Vec::new());
     for line in &ledger.lines {
         done();
+        if line.kind == LineKind::Prune {
+            run.notes.push("what PRUNE did at the end is no edit, and in no series".to_owned());
+            continue;
+        }
         edits += line.requests.len() as u64;
         if let [request] = line.requests.as_slice() {
             run.names.insert(edits, request.case_id.clone());
         }
-        if line.kind == LineKind::Edit && line.layers.is_empty() && !line.requests.is_empty() {
+        if line.layers.is_empty() && !line.requests.is_empty() {
             not_made.push(edits.to_string());
         }
         for update in ledger.factors(line, limits)?.updates {
             layers.entry(update.layer).or_default().add(update);
         }
-        for (layer, drift) in
-            layers.iter().filter(|_| line.kind == LineKind::Edit && !line.requests.is_empty())
-        {
+        for (layer, drift) in layers.iter().filter(|_| !line.requests.is_empty()) {
             if let Some(square) = drift.square {
                 let measure = Measure::Distance { layer: layer.to_string() };
                 run.put(&format!("distance of {layer}"), measure, edits, square.sqrt());

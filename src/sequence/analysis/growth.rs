@@ -32,48 +32,55 @@ const STRIDE: f64 = 1.02;
 /// Growth of a distance over the edits up to `upto`, or the reason why it has none.
 pub fn growth(layer: &str, distance: &[(u64, f64)], upto: u64) -> Growth {
     let walk = walk(distance, upto);
-    let last = walk.last().map_or(upto, |_| upto.min(distance.last().map_or(upto, |(edit, _)| *edit)));
-    let from = last as f64 / 10.0;
-    let fitted = walk.iter().filter(|(n, _)| *n >= from).count();
-    let fit = power_law(&walk, from).map(|law| (law, law.interval(0.95))).ok_or_else(|| {
-        format!("{fitted} distances above 0 in the last decade of edits, where {FEWEST_POINTS} are the least")
+    let to_edit = walk.last().map_or(0, |(edit, _)| *edit);
+    let fitted = walk.iter().filter(|(edit, _)| edit.saturating_mul(10) >= to_edit);
+    let (from_edit, points) = (fitted.clone().next().map_or(0, |(edit, _)| *edit), fitted.count());
+    let fit = power_law(&plane(&walk), from_edit as f64).map(|law| (law, law.interval(0.95)));
+    let fit = fit.ok_or_else(|| {
+        format!("{points} distances above 0 in the last decade of edits, where {FEWEST_POINTS} are the least")
     });
-    let from_edit = distance.iter().map(|(edit, _)| *edit).find(|edit| *edit > 0 && *edit as f64 >= from);
-    Growth { layer: layer.to_owned(), from_edit: from_edit.unwrap_or(last), to_edit: last, fit }
+    Growth { layer: layer.to_owned(), from_edit, to_edit, fit }
 }
 
 /// The first warning of a distance; `threshold` is the exponent that has to be passed.
 pub fn early_warning(layer: &str, distance: &[(u64, f64)], threshold: f64) -> Option<Warning> {
     let walk = walk(distance, u64::MAX);
+    let plane = plane(&walk);
     let mut looked = 0.0;
-    for at in FIRST..=walk.len() {
-        let part = walk.get(..at)?;
-        let n = part.last()?.0;
+    for (at, (edit, _)) in walk.iter().enumerate().skip(FIRST - 1) {
+        let n = *edit as f64;
         if n < looked * STRIDE {
             continue;
         }
         looked = n;
-        let Some(law) = power_law(part, n * WINDOW) else { continue };
+        let Some(law) = power_law(plane.get(..=at)?, n * WINDOW) else { continue };
         let lower_bound = law.lower_bound(WARNING_CONFIDENCE);
         if law.exponent > threshold && lower_bound > WALK_EXPONENT {
-            let edit = distance.iter().map(|(edit, _)| *edit).find(|edit| *edit as f64 >= n)?;
-            return Some(Warning { edit, layer: layer.to_owned(), exponent: law.exponent, lower_bound });
+            return Some(Warning {
+                edit: *edit,
+                layer: layer.to_owned(),
+                exponent: law.exponent,
+                lower_bound,
+            });
         }
     }
     None
 }
 
-/// Points that can have gone into a warning, for one to be possible at all.
+/// Whether there are points enough for a warning.
 pub(super) fn can_warn(distance: &[(u64, f64)]) -> bool {
     walk(distance, u64::MAX).len() >= FIRST
 }
 
 /// The distance as a walk: without the model before it, from the first edit that moved anything to the last that left a finite
 /// distance.
-fn walk(distance: &[(u64, f64)], upto: u64) -> Vec<(f64, f64)> {
+fn walk(distance: &[(u64, f64)], upto: u64) -> Vec<(u64, f64)> {
     let within = distance.iter().filter(|(edit, _)| (1..=upto).contains(edit));
-    let moved = within.skip_while(|(_, d)| *d == 0.0);
-    moved.take_while(|(_, d)| d.is_finite() && *d > 0.0).map(|(edit, d)| (*edit as f64, *d)).collect()
+    within.skip_while(|(_, d)| *d == 0.0).take_while(|(_, d)| d.is_finite() && *d > 0.0).copied().collect()
+}
+
+fn plane(walk: &[(u64, f64)]) -> Vec<(f64, f64)> {
+    walk.iter().map(|(edit, d)| (*edit as f64, *d)).collect()
 }
 
 #[cfg(test)]
