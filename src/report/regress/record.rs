@@ -12,6 +12,7 @@ const SCHEMA: &str = "diagnose.regress/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -21,6 +22,7 @@ pub(super) struct Record<'a> {
 
 /// All but the rows.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -31,6 +33,7 @@ pub(super) struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SideRecord<'a> {
     /// As typed.
     path: &'a str,
@@ -42,6 +45,7 @@ struct SideRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RulesRecord {
     alpha: f64,
     /// `holm`, `benjamini-hochberg` or `none`.
@@ -55,6 +59,7 @@ struct RulesRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryRecord {
     regressed: usize,
     missing: usize,
@@ -67,6 +72,7 @@ struct SummaryRecord {
 
 /// One metric.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RowRecord<'a> {
     metric: &'a str,
     /// Null of a new metric, and where not finite.
@@ -97,12 +103,14 @@ pub(super) struct RowRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NoiseRecord {
     runs: usize,
     standard_deviation: f64,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TestRecord {
     /// `mcnemar-mid-p`, `wilcoxon-signed-rank` or `paired-t` of the same samples; `pooled-proportions` or `standard-errors`.
     kind: &'static str,
@@ -214,3 +222,6 @@ impl From<Test> for TestRecord {
         }
     }
 }
+
+#[cfg(test)]
+crate::report::schema::published!(SCHEMA, Record<'static>);
