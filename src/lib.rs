@@ -20,12 +20,13 @@
 //! Rooms, lower layers first: [`tensor`] (dtypes, shapes, names), [`linalg`] (the arithmetic, in f64),
 //! [`gpu`] (what CUDA offers here), [`reader`] (files), [`compute`] (where an operation runs), [`model`]
 //! (which tensor is which), [`deltas`] (the comparison), [`trace`] (causal tracing), [`edit`] (the editing
-//! methods), [`sequence`] (many edits in order), [`regress`] (one measurement against
-//! an earlier one), [`report`] (formats), [`cli`] (the command).
+//! methods), [`sequence`] (many edits in order), [`correlate`] (perplexity against the scores of
+//! tasks), [`regress`] (one measurement against an earlier one), [`report`] (formats), [`cli`] (the command).
 //! `ARCHITECTURE.md` tells what each may use and what is absent from it.
 
 pub mod cli;
 pub mod compute;
+pub mod correlate;
 pub mod deltas;
 pub mod edit;
 pub mod evaluate;

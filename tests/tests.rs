@@ -14,6 +14,7 @@ mod association; // coefficients, p-values, tails, intervals and separations aga
 mod cli; // the command line, from outside
 mod config; // settings of a file and of the environment
 mod corpus; // sound and hostile files, made byte by byte
+mod correlate; // perplexity against tasks by the command: groups, gaps, rules, formats, refusals
 mod deltas; // every number of a comparison against NumPy and SciPy
 mod documentation; // what the pages show, against what the commands write; notebooks without outputs
 mod edit_bad_input; // facts, models, places and flags that no edit can be made with

@@ -1,5 +1,6 @@
 //! Arguments as they were typed: checked one by one, with nothing opened and nothing decided.
 
+mod correlate;
 mod edit;
 mod evaluate;
 mod keys;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::correlate::{CorrelateArgs, IntervalArg, MethodArg, PArg};
 pub(super) use self::edit::{EditArgs, RectArg};
 pub(super) use self::evaluate::EvaluateArgs;
 pub(super) use self::keys::{KeysArgs, KeysLevel, Projection};
@@ -168,6 +170,7 @@ pub(super) enum Command {
     Moments(MomentsArgs),
     FirstToken(FirstTokenArgs),
     Trace(TraceArgs),
+    Correlate(CorrelateArgs),
     Sequence(SequenceArgs),
     Report(ReportArgs),
     /// Show what this machine offers: linear algebra, SIMD, CUDA, threads, memory

@@ -17,6 +17,7 @@
 mod args;
 mod completions;
 mod config;
+mod correlate;
 mod deltas;
 mod doctor;
 mod edit;

@@ -1,6 +1,7 @@
 //! What the rooms refuse, as failures: kind, message, file and hint of each error.
 
 use super::failure::Failure;
+use crate::correlate::CorrelateError;
 use crate::edit::{EditError, HparamsError};
 use crate::evaluate::EvaluateError;
 use crate::keys::first_token::FirstTokenError;
@@ -18,6 +19,16 @@ impl From<ReadError> for Failure {
         if let Some(path) = error.path() {
             failure = failure.at(path);
         }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<CorrelateError> for Failure {
+    fn from(error: CorrelateError) -> Self {
+        let failure = Self::new(error.kind(), format!("cannot compare columns: {error}"));
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,

@@ -8,7 +8,7 @@ use super::config::Arguments;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{
-    completions, config, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output,
+    completions, config, correlate, deltas, doctor, edit, evaluate, exit, first_token, keys, moments, output,
     perplexity, regress, report, reproduce, sequence, trace,
 };
 
@@ -64,6 +64,7 @@ pub fn run(Invocation(asked): Invocation) -> Result<u8, Failure> {
         Command::Moments(args) => moments::run(&args, &settings),
         Command::FirstToken(args) => first_token::run(&args, &settings),
         Command::Trace(args) => trace::run(&args, &settings),
+        Command::Correlate(args) => correlate::run(&args, &settings),
         Command::Sequence(args) => sequence::run(&args, &settings),
         Command::Report(args) => report::run(&args, &settings),
         Command::Doctor => doctor::run(&settings),

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod checks;
 mod collection;
+mod correlate;
 mod deltas;
 mod doctor;
 mod edit;
@@ -46,6 +47,7 @@ mod verdict;
 
 pub use checkpoint::{check_destination, write_checkpoint};
 pub use collection::{CollectionReport, Unread};
+pub use correlate::{CorrelatePlot, CorrelateReport};
 pub use deltas::{DeltasReport, Page, level_name};
 pub use doctor::{Component, CudaState, DeviceState, DoctorReport};
 pub use edit::EditReport;

@@ -50,6 +50,13 @@ pub(super) fn centred_ranks(levels: &[u32]) -> Vec<f64> {
     levels.iter().filter_map(|&level| of_level.get(level as usize)).copied().collect()
 }
 
+/// Values that another one of the list equals.
+pub fn tied(values: &[f64]) -> usize {
+    let mut tied = 0;
+    for_each_tie(values, |equal| tied += if equal.len() > 1 { equal.len() } else { 0 });
+    tied
+}
+
 /// How many values have each level.
 pub(super) fn counts(levels: &[u32]) -> Vec<usize> {
     let mut counts = vec![0; levels.iter().max().map_or(0, |&highest| highest as usize + 1)];
@@ -82,6 +89,7 @@ mod tests {
         let values = [3.0, 1.0, 3.0, f64::NAN, f64::INFINITY, -0.0, 0.0];
         assert_eq!(ranks(&values), [4.5, 3.0, 4.5, 7.0, 6.0, 1.5, 1.5]);
         assert_eq!(levels(&values), [2, 1, 2, 4, 3, 0, 0]);
+        assert_eq!(tied(&values), 4);
         assert_eq!(centred_ranks(&levels(&values)), [1.0, -2.0, 1.0, 6.0, 4.0, -5.0, -5.0]);
         assert_eq!(ranks(&[f64::NAN, f64::NAN]), [1.5, 1.5]);
         assert!(centred_ranks(&[]).is_empty());

@@ -2,7 +2,7 @@
 
 use super::concordance::Concordance;
 use super::tails::{normal_ln_p, student_ln_p};
-use crate::stats::ranks::{centred_ranks, counts, levels};
+use crate::stats::ranks::{centred_ranks, levels};
 
 /// A measure of how far one list rises with another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +70,6 @@ impl List {
         Self { values: values.to_vec(), levels: levels(values) }
     }
 
-    /// Values that another one equals.
-    fn ties(&self) -> usize {
-        counts(&self.levels).into_iter().filter(|&count| count > 1).sum()
-    }
-
     fn take<'a>(&'a self, rows: &'a [usize]) -> (impl Iterator<Item = f64> + 'a, Vec<u32>) {
         let values = rows.iter().filter_map(|&row| self.values.get(row).copied());
         (values, rows.iter().filter_map(|&row| self.levels.get(row).copied()).collect())
@@ -115,11 +110,6 @@ impl Association {
     /// Pairs.
     pub fn n(&self) -> usize {
         self.x.values.len()
-    }
-
-    /// Values of x, and of y, that another one of their list equals.
-    pub fn ties(&self) -> [usize; 2] {
-        [self.x.ties(), self.y.ties()]
     }
 
     /// The p-value in the limit of many pairs.
@@ -285,12 +275,5 @@ mod tests {
         let near = [1e9 + 1.0, 1e9 + 2.0, 1e9 + 4.0];
         let far = near.map(|x| x - 1e9);
         assert!(of(Measure::Pearson, &near, &far).is_some_and(|r| (r - 1.0).abs() < 1e-15));
-    }
-
-    #[test]
-    fn ties_are_counted_in_each_list() {
-        let found =
-            Association::new(Measure::Spearman, &[1.0, 1.0, 2.0, 3.0, 3.0], &[1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(found.map(|found| found.ties()), Some([4, 0]));
     }
 }

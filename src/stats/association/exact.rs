@@ -2,7 +2,7 @@
 
 use super::coefficient::{Association, Measure, PKind, PValue};
 use super::concordance::Concordance;
-use crate::stats::ranks::centred_ranks;
+use crate::stats::ranks::{centred_ranks, counts};
 
 /// Most pairs whose permutations are gone through one by one: 10! is 3.6 million.
 pub const MOST_TIED: usize = 10;
@@ -21,7 +21,7 @@ impl Association {
     /// `None` for r, for more than [`MOST_TIED`] pairs where a value is tied, and for more than [`MOST_UNTIED`].
     pub fn exact_p(&self) -> Option<PValue> {
         let n = self.n();
-        let tied = self.ties() != [0; 2];
+        let tied = [&self.x, &self.y].iter().any(|list| counts(&list.levels).len() < n);
         let p = match self.measure {
             Measure::Spearman if tied || n <= MOST_TIED => enumerate_ranks(self)?,
             Measure::Spearman => spearman(self)?,

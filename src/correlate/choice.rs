@@ -1,0 +1,93 @@
+//! Which columns are compared.
+
+use super::{CorrelateError, Plan};
+use crate::reader::{Cell, Column, Table};
+
+/// Names of a perplexity, the one that is meant first where a table has several kinds.
+const PERPLEXITIES: [&str; 8] = [
+    "perplexity",
+    "mean_of_text_perplexities",
+    "me_ppl",
+    "ppl",
+    "word_perplexity",
+    "wikitext_perplexity",
+    "token_perplexity",
+    "byte_perplexity",
+];
+
+/// The columns of a comparison.
+#[derive(Debug)]
+pub(super) struct Choice<'a> {
+    pub(super) x: &'a Column,
+    pub(super) y: Vec<&'a Column>,
+    /// Columns that hold numbers and texts, and were not asked for by name.
+    pub(super) mixed: Vec<String>,
+}
+
+impl<'a> Choice<'a> {
+    pub(super) fn of(table: &'a Table, plan: &Plan<'_>) -> Result<Self, CorrelateError> {
+        let x = match plan.x {
+            Some(name) => numeric(table, name)?,
+            None => perplexity(table)?,
+        };
+        if !plan.y.is_empty() {
+            let y = plan.y.iter().map(|name| numeric(table, name)).collect::<Result<_, _>>()?;
+            return Ok(Self { x, y, mixed: Vec::new() });
+        }
+        let others =
+            table.columns.iter().filter(|column| column.name != x.name && !plan.by.contains(&column.name));
+        let (y, rest): (Vec<&Column>, Vec<&Column>) =
+            others.partition(|column| has_numbers(column) && !has_texts(column));
+        if y.is_empty() {
+            return Err(CorrelateError::NothingToCompare { x: x.name.clone() });
+        }
+        let mixed = rest.into_iter().filter(|column| has_numbers(column)).map(|column| column.name.clone());
+        Ok(Self { x, y, mixed: mixed.collect() })
+    }
+}
+
+/// The column of that name.
+pub(super) fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, CorrelateError> {
+    table.column(name).ok_or_else(|| CorrelateError::NoColumn { name: name.to_owned(), known: names(table) })
+}
+
+fn numeric<'a>(table: &'a Table, name: &str) -> Result<&'a Column, CorrelateError> {
+    let found = column(table, name)?;
+    if has_numbers(found) { Ok(found) } else { Err(CorrelateError::NoNumbers { name: name.to_owned() }) }
+}
+
+fn names(table: &Table) -> Vec<String> {
+    table.columns.iter().map(|column| column.name.clone()).collect()
+}
+
+/// The one column that is named like a perplexity: by its whole name, else by what stands behind a task or an object.
+fn perplexity(table: &Table) -> Result<&Column, CorrelateError> {
+    let numeric = || table.columns.iter().filter(|column| has_numbers(column));
+    let whole = |name: &str| name.to_ascii_lowercase();
+    let last = |name: &str| {
+        let part = name.rsplit(['/', '.']).next().unwrap_or(name);
+        part.split(',').next().unwrap_or(part).to_ascii_lowercase()
+    };
+    let by_whole =
+        PERPLEXITIES.iter().map(|known| numeric().filter(|c| whole(&c.name) == *known).collect::<Vec<_>>());
+    let by_last = [PERPLEXITIES[4], PERPLEXITIES[0]]
+        .into_iter()
+        .chain(PERPLEXITIES)
+        .map(|known| numeric().filter(|column| last(&column.name) == known).collect::<Vec<_>>());
+    match by_whole.chain(by_last).find(|found| !found.is_empty()).as_deref() {
+        Some([one]) => Ok(one),
+        Some(several) => {
+            let found = several.iter().map(|column| column.name.clone()).collect();
+            Err(CorrelateError::SeveralPerplexities { found })
+        }
+        None => Err(CorrelateError::NoPerplexity { known: names(table) }),
+    }
+}
+
+fn has_numbers(column: &Column) -> bool {
+    column.cells.iter().any(|cell| matches!(cell, Cell::Number(_)))
+}
+
+fn has_texts(column: &Column) -> bool {
+    column.cells.iter().any(|cell| matches!(cell, Cell::Text(_)))
+}
