@@ -91,3 +91,41 @@ fn has_numbers(column: &Column) -> bool {
 fn has_texts(column: &Column) -> bool {
     column.cells.iter().any(|cell| matches!(cell, Cell::Text(_)))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    fn table(names: &[&str]) -> Table {
+        let column = |name: &&str| Column { name: (*name).to_owned(), cells: vec![Cell::Number(1.0)] };
+        Table { path: "t".into(), columns: names.iter().map(column).collect(), rows: 1 }
+    }
+
+    fn found(names: &[&str]) -> Result<String, &'static str> {
+        perplexity(&table(names)).map(|column| column.name.clone()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_whole_name_comes_before_a_part_and_perplexity_of_words_before_that_of_an_answer() {
+        assert_eq!(found(&["a/perplexity", "ppl", "Perplexity"]), Ok("Perplexity".to_owned()));
+        let harness = [
+            "lambada/perplexity",
+            "standard/perplexity",
+            "wiki/byte_perplexity",
+            "wiki/word_perplexity,none",
+        ];
+        assert_eq!(found(&harness), Ok("wiki/word_perplexity,none".to_owned()));
+        assert_eq!(found(&harness[..2]), Err("several-perplexity-columns"));
+        assert_eq!(found(&["after.perplexity", "acc"]), Ok("after.perplexity".to_owned()));
+        assert_eq!(found(&["acc", "not_perplexity_at_all"]), Err("no-perplexity-column"));
+    }
+
+    #[test]
+    fn a_long_list_of_columns_is_cut_and_counted() {
+        let many: Vec<String> = (0..20).map(|at| format!("c{at}")).collect();
+        let names: Vec<&str> = many.iter().map(String::as_str).collect();
+        let error = perplexity(&table(&names)).unwrap_err().to_string();
+        assert!(error.ends_with("c10, c11 and 8 more)"), "{error}");
+    }
+}

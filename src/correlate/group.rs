@@ -95,3 +95,117 @@ fn adjust(groups: &mut [Group]) {
         (found.p_holm, found.q_value) = (Some(holm), Some(q));
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use crate::correlate::{IntervalChoice, PChoice, Rule, Unmeasured, scatter};
+    use crate::stats::{Measure, PKind, permutation_p};
+
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
+
+    fn numbers(name: &str, values: &[f64]) -> Column {
+        Column { name: name.to_owned(), cells: values.iter().map(|&x| Cell::Number(x)).collect() }
+    }
+
+    fn table() -> Table {
+        let texts = ["b", "a", "b", "a", "b", "a", "b", "a"].map(|text| Cell::Text(text.to_owned()));
+        let mut gaps = numbers("gaps", &[1.0, 4.0, 3.0, 2.0, 5.0, 8.0, 7.0, 6.0]);
+        gaps.cells[0] = Cell::Missing;
+        gaps.cells[1] = Cell::Text("OOM".to_owned());
+        let columns = vec![
+            Column { name: "model".to_owned(), cells: texts.to_vec() },
+            numbers("perplexity", &[2.0, 3.0, INF, 5.0, 6.0, NAN, 8.0, 9.0]),
+            numbers("acc", &[0.9, 0.8, 0.1, 0.7, 0.6, 0.5, 0.4, 0.3]),
+            gaps,
+        ];
+        Table { path: "t".into(), columns, rows: 8 }
+    }
+
+    fn plan<'a>() -> Plan<'a> {
+        Plan {
+            x: None,
+            y: &[],
+            by: &[],
+            measure: Measure::Spearman,
+            p: PChoice::Auto,
+            permutations: 500,
+            interval: IntervalChoice::Fisher,
+            resamples: 100,
+            seed: 1,
+            collapsed: None,
+            higher_is_better: |name| Some(name == "acc"),
+        }
+    }
+
+    #[test]
+    fn rows_are_grouped_in_their_order_and_each_pair_counts_what_it_leaves_out() {
+        let by = ["model".to_owned()];
+        let found = correlate(&table(), &Plan { by: &by, ..plan() }).unwrap();
+        let rows: Vec<_> =
+            found.groups.iter().map(|group| (group.by[0].as_deref(), group.rows.clone())).collect();
+        assert_eq!(rows, [(Some("b"), vec![0, 2, 4, 6]), (Some("a"), vec![1, 3, 5, 7])]);
+        assert_eq!(found.mixed, ["gaps"]);
+        let [b, a] = [0, 1].map(|group| found.groups[group].pairs[0].clone());
+        assert_eq!((b.n, b.missing, b.nan, b.infinite, b.direction_ok), (4, 0, 0, 1, Some(true)));
+        assert_eq!((a.n, a.missing, a.nan, a.infinite), (3, 1, 1, 0));
+        assert_eq!(a.found.map(|found| found.coefficient), Ok(-1.0));
+    }
+
+    #[test]
+    fn permutations_are_shared_by_columns_with_the_same_rows_and_give_what_each_alone_gives() {
+        let y = ["acc".to_owned(), "gaps".to_owned()];
+        let plan = Plan { y: &y, p: PChoice::Permutation, ..plan() };
+        let found = correlate(&table(), &plan).unwrap();
+        let p = |pair: usize| found.groups[0].pairs[pair].found.unwrap().p.unwrap();
+        let (x, acc) = ([2.0, 3.0, INF, 5.0, 6.0, 8.0, 9.0], [0.9, 0.8, 0.1, 0.7, 0.6, 0.4, 0.3]);
+        assert_eq!(Some(p(0)), permutation_p(Measure::Spearman, &x, &[&acc], 500, 1)[0]);
+        let (x, gaps) = ([INF, 5.0, 6.0, 8.0, 9.0], [3.0, 2.0, 5.0, 7.0, 6.0]);
+        assert_eq!(Some(p(1)), permutation_p(Measure::Spearman, &x, &[&gaps], 500, 1)[0]);
+        assert_eq!(p(0).kind, PKind::Permutation);
+    }
+
+    #[test]
+    fn p_is_adjusted_over_all_groups_together() {
+        let by = ["model".to_owned()];
+        let found = correlate(&table(), &Plan { by: &by, ..plan() }).unwrap();
+        let all: Vec<_> =
+            found.groups.iter().flat_map(|group| &group.pairs).map(|pair| pair.found.unwrap()).collect();
+        let p: Vec<f64> = all.iter().map(|found| found.p.unwrap().p).collect();
+        assert_eq!(all.iter().map(|found| found.p_holm.unwrap()).collect::<Vec<_>>(), holm(&p));
+        assert_eq!(
+            all.iter().map(|found| found.q_value.unwrap()).collect::<Vec<_>>(),
+            benjamini_hochberg(&p)
+        );
+    }
+
+    #[test]
+    fn a_pair_without_a_coefficient_says_why() {
+        let why = |x: &[f64], y: &[f64], measure| {
+            let columns = vec![numbers("ppl", x), numbers("y", y)];
+            let table = Table { path: "t".into(), columns, rows: x.len() };
+            let found = correlate(&table, &Plan { measure, ..plan() }).unwrap();
+            let group = &found.groups[0];
+            assert_eq!(scatter(&table, group, &group.pairs[0]), None);
+            group.pairs[0].found.unwrap_err()
+        };
+        assert_eq!(why(&[1.0, NAN], &[1.0, 2.0], Measure::Spearman), Unmeasured::TooFew);
+        assert_eq!(why(&[1.0, 1.0], &[1.0, 2.0], Measure::Kendall), Unmeasured::ConstantX);
+        assert_eq!(why(&[1.0, 2.0], &[1.0, 1.0], Measure::Spearman), Unmeasured::ConstantY);
+        assert_eq!(why(&[1.0, INF], &[1.0, 2.0], Measure::Pearson), Unmeasured::Infinite);
+    }
+
+    #[test]
+    fn collapsed_models_are_told_by_every_column_but_the_one_of_the_rule() {
+        let rule: Rule = "perplexity>=8".parse().unwrap();
+        let found = correlate(&table(), &Plan { collapsed: Some(&rule), ..plan() }).unwrap();
+        let [acc] = &found.groups[0].separations[..] else { panic!("one column besides the rule's") };
+        assert_eq!((acc.score.as_str(), acc.collapsed, acc.healthy, acc.missing), ("acc", 3, 4, 1));
+        assert_eq!(
+            (acc.auroc, acc.threshold.map(|line| (line.above, line.value))),
+            (Some(0.0), Some((false, 0.4)))
+        );
+    }
+}

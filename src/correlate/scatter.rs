@@ -53,3 +53,16 @@ fn axis(name: &str, ranks: &[f64], values: &[f64]) -> Axis {
     ticks.dedup_by(|a, b| a.0 == b.0);
     Axis { name: name.to_owned(), ticks }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_names_each_rank_once_and_both_ends() {
+        let values = [5.0, 1.0, 1.0, f64::INFINITY, 7.0, 1.0];
+        let found = axis("ppl", &ranks(&values), &values);
+        assert_eq!(found.ticks, [(2.0, 1.0), (4.0, 5.0), (6.0, f64::INFINITY)]);
+        assert_eq!(axis("none", &[], &[]).ticks, []);
+    }
+}

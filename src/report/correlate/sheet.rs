@@ -55,12 +55,12 @@ fn notes(report: &CorrelateReport<'_>, top: usize) -> Vec<String> {
         notes.push(format!("{}: not what metrics of these names do", reading(pair, report.plan.measure)));
     }
     let worst = |of: fn(&Pair) -> usize| all(report).map(of).max().unwrap_or(0);
-    for (rows, what) in [
-        (worst(|pair| pair.nan), "NaN: no rank, left out and counted as missing"),
-        (worst(|pair| pair.infinite), "infinite: the highest rank, and not left out"),
+    for (rows, which, what) in [
+        (worst(|pair| pair.nan), "NaN", "no rank, left out and counted as missing"),
+        (worst(|pair| pair.infinite), "infinite", "a rank like any other, not left out"),
     ] {
         if rows > 0 {
-            notes.push(format!("up to {} of a pair {what}", counted(rows, "row")));
+            notes.push(format!("{which} in up to {} of a pair: {what}", counted(rows, "row")));
         }
     }
     if report.plan.p == PChoice::Exact {
@@ -123,8 +123,7 @@ fn pairs(group: &Group, report: &CorrelateReport<'_>) -> Grid {
         let p = found.and_then(|found| found.p);
         let holm = found.and_then(|found| found.p_holm).map_or_else(none, |p| significant(p, 3));
         let method = p.map_or("–", |p| words::p_method(p.kind)).to_owned();
-        let direction =
-            pair.direction_ok.map_or("–", |ok| if ok { "as expected" } else { "wrong way" }).to_owned();
+        let direction = pair.direction_ok.map_or("–", |ok| if ok { "ok" } else { "wrong" }).to_owned();
         let p = p.map_or_else(none, words::p);
         let [n, missing] = [pair.n, pair.missing].map(|rows| count(rows as u64));
         vec![pair.y.clone(), direction, own, interval, n, missing, p, method, holm]
@@ -133,7 +132,7 @@ fn pairs(group: &Group, report: &CorrelateReport<'_>) -> Grid {
         title: title(&format!("{} against", report.correlations.x), group, report),
         headers: vec![
             "column",
-            "direction",
+            "sign",
             symbol(report.plan.measure),
             "95 %",
             "n",
