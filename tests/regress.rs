@@ -367,7 +367,7 @@ fn what_cannot_be_compared_is_said_with_what_would_help() {
     fs::write(bench.at("m.json"), r#"{"schema": "diagnose.keys/1"}"#).unwrap();
     let ran = bench.diagnose(&["regress", "m.json", "m.json"]);
     assert!(ran.stderr.contains("not a whole record diagnose.keys/1: no cases"), "{}", ran.stderr);
-    let ran = bench.diagnose(&["regress", "a.csv", "nowhere.json"]);
+    let ran = bench.diagnose(&["regress", "nowhere.json", "a.csv"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("nowhere.json: no such file"), "{}", ran.stderr);
     let ran = bench.diagnose(&["regress", "a.csv", "b.csv", "--tolerance", "acc"]);

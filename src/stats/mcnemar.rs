@@ -21,7 +21,8 @@ pub struct McNemar {
 /// ```
 ///
 /// Q. `McNemar`, Psychometrika 12, 1947; mid-p after M. W. Fagerland, S. Lydersen and P. Laake, BMC Med. Res. Methodol. 13:91,
-/// 2013, who recommend it. Relative error below 10⁻⁹ for n up to 10⁶. Degenerate: both are 1 where nothing changed.
+/// 2013, who recommend it. Relative error below 10⁻⁹ for n up to 10⁶. Degenerate: both are 1 where nothing changed, and 0
+/// below what f64 can hold (1075 items that all changed one way).
 pub fn mcnemar(lost: u64, won: u64) -> McNemar {
     let (k, n) = (lost.min(won), lost + won);
     let at = probability(k, n);
@@ -29,10 +30,21 @@ pub fn mcnemar(lost: u64, won: u64) -> McNemar {
     McNemar { lost, won, exact_p: (2.0 * below).min(1.0), mid_p: (2.0 * below - at).min(1.0) }
 }
 
-/// P(X = k) = C(n, k) / 2ⁿ, by the sum of the logarithms: the product itself leaves f64 at n = 1030.
+/// P(X = k) = C(n, k) / 2ⁿ: factors of the coefficient one by one, halved whenever that is due, which is exact.
 fn probability(k: u64, n: u64) -> f64 {
-    let logarithm: f64 = (0..k).map(|i| ((n - i) as f64 / (k - i) as f64).ln()).sum();
-    (logarithm - n as f64 * std::f64::consts::LN_2).exp()
+    let (mut product, mut halvings) = (1.0_f64, n);
+    for i in 0..k {
+        product *= (n - i) as f64 / (k - i) as f64;
+        while product >= 2.0 && halvings > 0 {
+            product *= 0.5;
+            halvings -= 1;
+        }
+    }
+    while product > 0.0 && halvings > 0 {
+        product *= 0.5;
+        halvings -= 1;
+    }
+    product
 }
 
 /// P(X ≤ k) for k ≤ n / 2, from its largest term down, until a term no longer counts.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::record::{Lacks, bare, list};
+use super::record::{Lacks, bare, list, short};
+use crate::reader::recorded_number;
 use crate::regress::metric::{Direction, Metric};
 
 /// Levels of a verdict on a change of weights, each a number higher than the one before.
@@ -78,23 +79,33 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Disabling edits, whether an onset was found, and how fast each layer's distance grows.
+/// Levels of a run of many edits, from the best.
+const COURSES: [&str; 4] = ["stable", "gradual", "warning", "collapse"];
+
+/// The level as a number (0 stable to 3 collapse), disabling edits, whether an onset was found, and how fast each layer's
+/// distance grows.
 pub(super) fn of_sequence(document: &Value) -> Result<Vec<Metric>, Lacks> {
     let runs = list(document, "runs")?;
     let mut rows = Vec::new();
     for run in runs {
         let source = run.get("source").and_then(Value::as_str).unwrap_or("run");
-        let prefix = if runs.len() == 1 { "sequence".to_owned() } else { format!("sequence/{source}") };
+        let prefix =
+            if runs.len() == 1 { "sequence".to_owned() } else { format!("sequence/{}", short(source)) };
         let lower = |name: &str, value: f64| Metric {
             direction: Some(Direction::Lower),
             ..Metric::bare(format!("{prefix}/{name}"), value)
         };
         rows.push(lower("disabling_edits", list(run, "disabling_edits")?.len() as f64));
+        let level = run.get("level").and_then(Value::as_str);
+        let level = level.and_then(|level| COURSES.iter().position(|course| *course == level));
+        rows.extend(level.map(|level| lower("level", level as f64)));
         let found = run.get("onset").is_some_and(|onset| !onset.is_null());
         rows.push(lower("collapsed", f64::from(u8::from(found))));
         for growth in list(run, "growth")? {
             let layer = growth.get("layer").map_or_else(|| "all".to_owned(), plain);
-            rows.extend(bare(growth, "exponent", format!("{prefix}/layer {layer}/growth_exponent")));
+            let exponent = bare(growth, "exponent", format!("{prefix}/layer {layer}/growth_exponent"));
+            let standard_error = recorded_number(growth, "standard_error");
+            rows.extend(exponent.map(|metric| Metric { standard_error, ..metric }));
         }
     }
     Ok(rows)

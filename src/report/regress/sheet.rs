@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::words::{self, shown};
 use super::write::RegressReport;
 use crate::regress::{Correction, Direction, Metrics, Row, Status};
-use crate::report::number::{count, counted};
+use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
 use crate::report::text;
@@ -93,7 +93,7 @@ fn facts(report: &RegressReport<'_>) -> Vec<(&'static str, String)> {
     let side =
         |side: &Metrics| format!("{} ({}, {})", side.path, side.kind, counted(side.rows.len(), "metric"));
     let rules = report.rules;
-    let level = shown(rules.alpha);
+    let level = rules.alpha;
     let tests = counted(report.comparison.tests, "test");
     let together = match rules.correction {
         Correction::Holm => format!("{tests}, false alarm in any of them below {level} (Holm)"),
@@ -143,6 +143,7 @@ fn cells(row: &Row) -> Vec<String> {
         None => "",
     };
     let interval = row.test.and_then(|test| test.interval);
+    let short = |x: f64| significant(x, 3);
     vec![
         words::status(row.status).to_owned(),
         text::name(&row.metric, NAME),
@@ -151,7 +152,7 @@ fn cells(row: &Row) -> Vec<String> {
         value(row.current),
         row.change().map_or("–".to_owned(), signed),
         interval.map_or("–".to_owned(), |(interval, _)| {
-            format!("{} … {}", shown(interval.low), shown(interval.high))
+            format!("{} … {}", short(interval.low), short(interval.high))
         }),
         value(row.test.map(|test| test.adjusted_p.unwrap_or(test.p_value))),
         row.tolerance.map_or("–".to_owned(), |tolerance| format!("±{}", shown(tolerance.value))),

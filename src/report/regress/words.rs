@@ -98,8 +98,8 @@ pub(super) fn reason(row: &Row) -> String {
 fn tolerance(row: &Row) -> String {
     let Some(tolerance) = row.tolerance else { return "no tolerance".to_owned() };
     let from = match (tolerance.from, row.noise) {
-        (ToleranceFrom::Noise, Some(noise)) => format!(" that {} runs leave", noise.runs),
-        (ToleranceFrom::Relative, _) => " that its share of the baseline leaves".to_owned(),
+        (ToleranceFrom::Noise, Some(noise)) => format!(" (from {} runs)", noise.runs),
+        (ToleranceFrom::Relative, _) => " (relative to the baseline)".to_owned(),
         _ => String::new(),
     };
     format!("the tolerance of {}{from}", shown(tolerance.value))
