@@ -155,8 +155,8 @@ mod tests {
             facts,
             [
                 ("summary cases", "1,234"),
-                ("summary share", "0.2500"),
                 ("summary lost", "inf"),
+                ("summary share", "0.2500"),
                 ("words", "a, b")
             ]
         );

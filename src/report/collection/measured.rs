@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::column::table;
+use super::column::{Column, table};
 use super::outline::Outline;
 use super::weights::refused;
 use crate::report::field::{count, items, number, or_nan, text};
@@ -136,41 +136,17 @@ pub(super) fn perplexity(record: &Value) -> Outline {
         .notes(models.iter().filter_map(note))
         .fact("texts", text(record, "texts_path"))
         .fact("protocol", told(protocol))
-        .table(table(
-            "Perplexity, over all tokens and as a mean over texts",
-            all.clone(),
-            &[
-                ("model", "path"),
-                ("perplexity", "perplexity"),
-                ("nats/token", "mean_nll"),
-                ("mean over texts", "mean_of_text_perplexities"),
-                ("median", "median"),
-                ("max", "max"),
-                ("± (mean)", "standard_error"),
-                ("texts", "scored_texts"),
-                ("tokens", "tokens"),
-                ("not finite", "nonfinite_texts"),
-                ("cut", "truncated_texts"),
-            ],
-        ))
+        .table(table("Perplexity, over all tokens and as a mean over texts", all.clone(), &MODEL))
         .table(table(
             "Against the baseline, text by text",
             models.iter().filter(|model| model.get("paired").is_some_and(Value::is_object)),
-            &[
-                ("model", "path"),
-                ("Δ nats/token", "paired.mean_delta_nll"),
-                ("95 % from", "paired.ci_low"),
-                ("to", "paired.ci_high"),
-                ("by", "paired.ci_method"),
-                ("p", "paired.p_value"),
-                ("texts", "paired.texts"),
-            ],
+            &PAIRED,
         ))
         .table(table("Texts", models.iter().flat_map(|model| items(model, "texts_detail")), &TEXT))
         .told(&["models", "baseline", "texts_path", "baseline.texts_detail"])
 }
 
-const TEXT: [(&str, &str); 5] = [
+const TEXT: [Column; 5] = [
     ("text", "index"),
     ("status", "status"),
     ("tokens", "tokens"),
@@ -223,32 +199,8 @@ pub(super) fn evaluate(record: &Value) -> Outline {
     Outline::new(if broken { Tone::Bad } else { Tone::Strong }, headline)
         .fact("model", text(record, "model"))
         .fact("baseline", record.get("baseline").and_then(Value::as_str).unwrap_or("none"))
-        .table(table(
-            "Means over cases",
-            &named,
-            &[
-                ("metric", "name"),
-                ("protocol", "protocol"),
-                ("cases", "cases"),
-                ("mean", "mean"),
-                ("±", "standard_deviation"),
-                ("before", "baseline"),
-            ],
-        ))
-        .table(table(
-            "Tasks",
-            items(record, "tasks"),
-            &[
-                ("task", "source"),
-                ("protocol", "protocol"),
-                ("items", "items"),
-                ("accuracy", "accuracy"),
-                ("before", "baseline.accuracy"),
-                ("F1", "f1"),
-                ("MCC", "mcc"),
-                ("unreadable", "invalid"),
-            ],
-        ))
+        .table(table("Means over cases", &named, &METRIC))
+        .table(table("Tasks", items(record, "tasks"), &TASK))
         .table(refused(record))
         .told(&["metrics", "model", "baseline", "tasks", "refused"])
 }
@@ -259,3 +211,47 @@ fn with_name(name: &str, metric: &Value) -> Value {
     fields.insert("name".to_owned(), Value::String(name.replace('_', " ")));
     Value::Object(fields)
 }
+
+const MODEL: [Column; 11] = [
+    ("model", "path"),
+    ("perplexity", "perplexity"),
+    ("nats/token", "mean_nll"),
+    ("mean over texts", "mean_of_text_perplexities"),
+    ("median", "median"),
+    ("max", "max"),
+    ("± (mean)", "standard_error"),
+    ("texts", "scored_texts"),
+    ("tokens", "tokens"),
+    ("not finite", "nonfinite_texts"),
+    ("cut", "truncated_texts"),
+];
+
+const PAIRED: [Column; 7] = [
+    ("model", "path"),
+    ("Δ nats/token", "paired.mean_delta_nll"),
+    ("95 % from", "paired.ci_low"),
+    ("to", "paired.ci_high"),
+    ("by", "paired.ci_method"),
+    ("p", "paired.p_value"),
+    ("texts", "paired.texts"),
+];
+
+const METRIC: [Column; 6] = [
+    ("metric", "name"),
+    ("protocol", "protocol"),
+    ("cases", "cases"),
+    ("mean", "mean"),
+    ("±", "standard_deviation"),
+    ("before", "baseline"),
+];
+
+const TASK: [Column; 8] = [
+    ("task", "source"),
+    ("protocol", "protocol"),
+    ("items", "items"),
+    ("accuracy", "accuracy"),
+    ("before", "baseline.accuracy"),
+    ("F1", "f1"),
+    ("MCC", "mcc"),
+    ("unreadable", "invalid"),
+];

@@ -13,6 +13,7 @@
 mod column;
 mod experiments;
 mod generic;
+mod keys;
 mod measured;
 mod outline;
 mod statistics;

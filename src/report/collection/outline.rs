@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{experiments, measured, statistics, weights};
+use super::{experiments, keys, measured, statistics, weights};
 use crate::report::html::Table;
 use crate::report::paint::Tone;
 
@@ -40,7 +40,7 @@ pub(super) fn of(command: &str, record: &Value) -> Outline {
     match command {
         "deltas" => weights::deltas(record),
         "edit" => weights::edit(record),
-        "keys" => weights::keys(record),
+        "keys" => keys::keys(record),
         "first-token" => measured::first_token(record),
         "trace" => measured::trace(record),
         "perplexity" => measured::perplexity(record),

@@ -1,11 +1,11 @@
-//! Records about weights: what changed, what an edit did, and whether ROME would break the model.
+//! Records about weights: what changed, and what an edit did.
 
 use serde_json::Value;
 
-use super::column::table;
+use super::column::{Column, table};
 use super::outline::Outline;
 use crate::deltas::Level;
-use crate::report::deltas::{level_meaning, level_name};
+use crate::report::deltas::{level_meaning, level_name, level_tone};
 use crate::report::field::{count, items, or_nan, text};
 use crate::report::number::{count as grouped, counted, significant};
 use crate::report::paint::Tone;
@@ -14,17 +14,17 @@ const LEVELS: [Level; 5] =
     [Level::Identical, Level::Healthy, Level::Suspect, Level::Collapsed, Level::Invalid];
 
 /// The object below a field; where there is none, nothing at all.
-fn inner<'a>(record: &'a Value, field: &str) -> &'a Value {
+pub(super) fn inner<'a>(record: &'a Value, field: &str) -> &'a Value {
     record.get(field).unwrap_or(&Value::Null)
 }
 
 /// Sentences of a list.
-fn sentences(object: &Value, field: &str) -> Vec<String> {
+pub(super) fn sentences(object: &Value, field: &str) -> Vec<String> {
     items(object, field).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// What the thresholds of a verdict rest on.
-fn calibration(verdict: &Value) -> String {
+pub(super) fn calibration(verdict: &Value) -> String {
     let calibration = inner(verdict, "calibration");
     let (status, basis) = (text(calibration, "status"), text(calibration, "basis"));
     if basis.starts_with(status) { basis.to_owned() } else { format!("{status}: {basis}") }
@@ -35,7 +35,7 @@ pub(super) fn deltas(record: &Value) -> Outline {
         (inner(record, "summary"), inner(record, "verdict"), inner(record, "signature"));
     let level = LEVELS.into_iter().find(|level| level_name(*level) == text(verdict, "level"));
     let (tone, headline) = match level {
-        Some(level) => (tone(level), format!("{}: {}", level_name(level), level_meaning(level))),
+        Some(level) => (level_tone(level), format!("{}: {}", level_name(level), level_meaning(level))),
         None => (Tone::Strong, text(verdict, "level").to_owned()),
     };
     let sizes =
@@ -62,51 +62,8 @@ pub(super) fn deltas(record: &Value) -> Outline {
             items(record, "expectations"),
             &[("held", "held"), ("check", "expect"), ("found", "found")],
         ))
-        .table(table(
-            "Changed tensors",
-            changed,
-            &[
-                ("tensor", "name"),
-                ("layer", "role.layer"),
-                ("dtype", "dtype_after"),
-                ("shape", "shape"),
-                ("‖Δ‖/‖W‖", "relative_delta"),
-                ("σ₁Δ/σ₁W", "spectrum.relative_spectral_norm"),
-                ("rank", "spectrum.numerical_rank"),
-                ("stable rank", "spectrum.stable_rank"),
-                ("max |Δ|", "max_abs_delta"),
-                ("changed elements", "changed_elements"),
-                ("of", "elements"),
-            ],
-        ))
-        .told(&[
-            "verdict.level",
-            "verdict.reasons",
-            "verdict.calibration.status",
-            "verdict.calibration.basis",
-            "signature.reasons",
-            "signature.kind",
-            "signature.estimated_edits",
-            "signature.layers",
-            "expectations",
-            "tensors",
-            "histogram.buckets",
-            "before.path",
-            "after.path",
-            "summary.relative_delta",
-            "summary.delta_norm",
-            "summary.before_norm",
-            "summary.tensors_changed",
-            "summary.tensors_compared",
-        ])
-}
-
-const fn tone(level: Level) -> Tone {
-    match level {
-        Level::Identical | Level::Healthy => Tone::Good,
-        Level::Suspect => Tone::Warn,
-        Level::Collapsed | Level::Invalid => Tone::Bad,
-    }
+        .table(table("Changed tensors", changed, &TENSOR))
+        .told(&DELTAS_TOLD)
 }
 
 fn side(side: &Value) -> String {
@@ -127,93 +84,6 @@ fn signed(signature: &Value) -> String {
     });
     let layers = if layers.is_empty() { String::new() } else { format!(", {noun} {}", layers.join(", ")) };
     format!("{}{layers}{edits}", text(signature, "kind"))
-}
-
-pub(super) fn keys(record: &Value) -> Outline {
-    let summary = inner(record, "summary");
-    let [cases, safe, at_risk, collapse, first] =
-        ["cases", "safe", "at_risk", "collapse", "first_token_cases"].map(|field| count(summary, field));
-    let n = grouped;
-    let (tone, headline) = match (cases, at_risk, collapse) {
-        (0, ..) => (Tone::Warn, "no case could be diagnosed".to_owned()),
-        (_, 0, 0) => {
-            (Tone::Good, format!("safe: ROME can make the edits of all {} cases, one by one", n(cases)))
-        }
-        (_, _, 0) => (
-            Tone::Warn,
-            format!("at-risk: ROME may harm the model with {} of {} cases", n(at_risk), n(cases)),
-        ),
-        _ => (
-            Tone::Bad,
-            format!("collapse: ROME would break the model with {} of {} cases", n(collapse), n(cases)),
-        ),
-    };
-    let model = inner(record, "model");
-    let place = if model.is_object() {
-        format!("{}, layer {}: {}", text(model, "path"), count(model, "layer"), text(model, "module"))
-    } else {
-        format!("{}, dumped by another program", text(record, "activations"))
-    };
-    let all = items(record, "cases");
-    Outline::new(tone, headline)
-        .notes([
-            format!("{} collapse, {} at risk, {} safe", n(collapse), n(at_risk), n(safe)),
-            format!("{} of {} read their key at the first token of the text", n(first), n(cases)),
-        ])
-        .notes(worst(all).into_iter().flat_map(|case| because(case, all.len() > 1)))
-        .fact("keys of", place)
-        .fact("thresholds", all.first().map(|case| calibration(inner(case, "verdict"))).unwrap_or_default())
-        .table(table(
-            "Cases",
-            all,
-            &[
-                ("case", "case_id"),
-                ("subject", "subject"),
-                ("level", "verdict.level"),
-                ("first token", "first_token"),
-                ("ratio", "denominator_ratio"),
-                ("D", "unit_denominator"),
-                ("D with k̄", "consistent_unit_denominator"),
-                ("cos(kᵘ, k̄)", "key_cosine"),
-                ("‖kᵘ − k̄‖", "key_distance"),
-                ("‖v‖ ratio", "value_norm_ratio"),
-                ("‖Δ‖ up to", "delta_norm_bound"),
-            ],
-        ))
-        .table(refused(record))
-        .told(&[
-            "cases",
-            "refused",
-            "summary.cases",
-            "summary.safe",
-            "summary.at_risk",
-            "summary.collapse",
-            "summary.first_token_cases",
-            "model.path",
-            "model.layer",
-            "model.module",
-            "activations",
-            "projection.points",
-        ])
-}
-
-/// The case with the smallest ratio; one whose ratio is no number before all others.
-fn worst(cases: &[Value]) -> Option<&Value> {
-    let size = |case: &&Value| {
-        let ratio = or_nan(case, "denominator_ratio").abs();
-        if ratio.is_finite() { ratio } else { -1.0 }
-    };
-    cases.iter().min_by(|a, b| size(a).total_cmp(&size(b)))
-}
-
-/// Why a case is what it is; in its first sentence where it stands for others.
-fn because(case: &Value, one_of_many: bool) -> Vec<String> {
-    let reasons = sentences(inner(case, "verdict"), "reasons");
-    if !one_of_many {
-        return reasons;
-    }
-    let name = format!("{} {}", text(case, "case_id"), text(case, "subject"));
-    reasons.first().map(|reason| format!("the worst, {}: {reason}", name.trim())).into_iter().collect()
 }
 
 /// Records that nothing could be done with.
@@ -249,23 +119,7 @@ pub(super) fn edit(record: &Value) -> Outline {
     Outline::new(tone, format!("{cases} edited by {}{refusals}{largest}", text(settings, "method")))
         .fact("model", text(inner(record, "model"), "path"))
         .fact("written", record.get("written").and_then(Value::as_str).unwrap_or("nothing"))
-        .table(table(
-            "Edits",
-            &flat,
-            &[
-                ("edit", "index"),
-                ("case", "case_id"),
-                ("method", "method"),
-                ("numerator", "division.numerator_norm"),
-                ("denominator", "division.unit_denominator"),
-                ("with k̄", "division.consistent_unit_denominator"),
-                ("‖v*‖", "value.target_norm"),
-                ("clamped", "value.clamped"),
-                ("guard", "guard.level"),
-                ("‖ΔW‖", "layer.update_norm"),
-                ("‖ΔW‖/‖W‖", "layer.relative_update"),
-            ],
-        ))
+        .table(table("Edits", &flat, &EDIT))
         .told(&["edits", "summary.edited", "summary.refused", "settings.method", "model.path", "written"])
 }
 
@@ -281,3 +135,53 @@ fn one_a_request(edit: &Value) -> Vec<Value> {
     };
     items(edit, "requests").iter().map(request).collect()
 }
+
+const TENSOR: [Column; 11] = [
+    ("tensor", "name"),
+    ("layer", "role.layer"),
+    ("dtype", "dtype_after"),
+    ("shape", "shape"),
+    ("‖Δ‖/‖W‖", "relative_delta"),
+    ("σ₁Δ/σ₁W", "spectrum.relative_spectral_norm"),
+    ("rank", "spectrum.numerical_rank"),
+    ("stable rank", "spectrum.stable_rank"),
+    ("max |Δ|", "max_abs_delta"),
+    ("changed elements", "changed_elements"),
+    ("of", "elements"),
+];
+
+const EDIT: [Column; 11] = [
+    ("edit", "index"),
+    ("case", "case_id"),
+    ("method", "method"),
+    ("numerator", "division.numerator_norm"),
+    ("denominator", "division.unit_denominator"),
+    ("with k̄", "division.consistent_unit_denominator"),
+    ("‖v*‖", "value.target_norm"),
+    ("clamped", "value.clamped"),
+    ("guard", "guard.level"),
+    ("‖ΔW‖", "layer.update_norm"),
+    ("‖ΔW‖/‖W‖", "layer.relative_update"),
+];
+
+/// Fields of a comparison that its outline tells.
+const DELTAS_TOLD: [&str; 18] = [
+    "verdict.level",
+    "verdict.reasons",
+    "verdict.calibration.status",
+    "verdict.calibration.basis",
+    "signature.reasons",
+    "signature.kind",
+    "signature.estimated_edits",
+    "signature.layers",
+    "expectations",
+    "tensors",
+    "histogram.buckets",
+    "before.path",
+    "after.path",
+    "summary.relative_delta",
+    "summary.delta_norm",
+    "summary.before_norm",
+    "summary.tensors_changed",
+    "summary.tensors_compared",
+];

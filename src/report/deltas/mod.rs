@@ -14,6 +14,6 @@ mod tensor_record;
 mod words;
 mod write;
 
-pub(super) use words::level_meaning;
 pub use words::level_name;
+pub(super) use words::{level_meaning, level_tone};
 pub use write::{DeltasReport, Page};

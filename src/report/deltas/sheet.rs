@@ -2,16 +2,16 @@
 
 use super::overview;
 use super::ranking::{self, COLUMNS};
+use super::words::level_tone;
 use super::write::{DeltasReport, Page};
-use crate::deltas::{Deltas, Level};
-use crate::report::paint::Tone;
+use crate::deltas::{Deltas, Expectation, TensorDelta};
 use crate::report::sheet::{Grid, Sheet};
 
 pub(super) fn sheet(report: &DeltasReport<'_>, page: &Page) -> Sheet {
     let deltas = report.deltas;
     Sheet {
         command: "deltas",
-        tone: tone(deltas.verdict.level),
+        tone: level_tone(deltas.verdict.level),
         headline: overview::headline(deltas),
         notes: deltas.verdict.reasons.clone(),
         facts: overview::facts(deltas),
@@ -19,16 +19,8 @@ pub(super) fn sheet(report: &DeltasReport<'_>, page: &Page) -> Sheet {
     }
 }
 
-pub(super) const fn tone(level: Level) -> Tone {
-    match level {
-        Level::Identical | Level::Healthy => Tone::Good,
-        Level::Suspect => Tone::Warn,
-        Level::Collapsed | Level::Invalid => Tone::Bad,
-    }
-}
-
 fn expectations(deltas: &Deltas) -> Grid {
-    let row = |expectation: &crate::deltas::Expectation| {
+    let row = |expectation: &Expectation| {
         let held = if expectation.held { "✓ held" } else { "✗ failed" };
         vec![held.to_owned(), expectation.expect.clone(), expectation.found.clone()]
     };
@@ -42,7 +34,7 @@ fn expectations(deltas: &Deltas) -> Grid {
 
 fn most_changed(deltas: &Deltas, top: usize) -> Grid {
     let (rows, more) = ranking::most_changed(deltas, top);
-    let row = |tensor: &&crate::deltas::TensorDelta| {
+    let row = |tensor: &&TensorDelta| {
         let cells = COLUMNS.iter().filter(|column| column.right_aligned).map(|column| (column.cell)(tensor));
         let dtypes =
             COLUMNS.iter().filter(|column| !column.right_aligned).map(|column| (column.cell)(tensor));

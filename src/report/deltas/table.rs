@@ -17,8 +17,8 @@ use comfy_table::{Attribute, Cell, CellAlignment, LineStyle, Table, TableStyle};
 
 use super::ranking::{self, GAP, Layout};
 use super::write::{DeltasReport, Page};
-use super::{histogram, overview};
-use crate::deltas::{Deltas, Level, SpectrumOutcome, TensorDelta};
+use super::{histogram, overview, words};
+use crate::deltas::{Deltas, SpectrumOutcome, TensorDelta};
 use crate::report::number::counted;
 use crate::report::paint::Tone;
 use crate::report::text::{self, SENTENCE_COLUMNS};
@@ -48,11 +48,8 @@ pub(super) fn write(report: &DeltasReport<'_>, page: &Page, out: &mut dyn Write)
 }
 
 fn verdict(deltas: &Deltas, page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    let tone = match deltas.verdict.level {
-        Level::Identical | Level::Healthy => Tone::Good,
-        Level::Suspect => Tone::Warn,
-        Level::Collapsed | Level::Invalid => Tone::Bad,
-    };
+    let tone = words::level_tone(deltas.verdict.level);
+
     for line in text::wrap(&overview::headline(deltas), prose_width(page)) {
         writeln!(out, "{}", page.paint.paint(tone, &line))?;
     }

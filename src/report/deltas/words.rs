@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::deltas::{Level, Signature, SignatureKind, Status};
 use crate::model::{MatrixKind, Orientation};
 use crate::report::number::{count, runs};
+use crate::report::paint::Tone;
 
 /// A level as records and `--fail-on` name it.
 pub const fn level_name(level: Level) -> &'static str {
@@ -14,6 +15,15 @@ pub const fn level_name(level: Level) -> &'static str {
         Level::Suspect => "suspect",
         Level::Collapsed => "collapsed",
         Level::Invalid => "invalid",
+    }
+}
+
+/// How a level is toned.
+pub(in crate::report) const fn level_tone(level: Level) -> Tone {
+    match level {
+        Level::Identical | Level::Healthy => Tone::Good,
+        Level::Suspect => Tone::Warn,
+        Level::Collapsed | Level::Invalid => Tone::Bad,
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
             "baseline": {"path": "b", "texts_detail": [text(1, 2.0), text(3, 2.5)]},
         });
         let figures = of_record("perplexity", &record);
-        let words: Vec<&str> = figures.iter().flat_map(|figure| figure.words()).collect();
+        let words: Vec<&str> = figures.iter().flat_map(Figure::words).collect();
         assert_eq!(words, ["text 3: 2.500 before, 8.000 now", "text 1: 2.000 before, 4.000 now"]);
     }
 

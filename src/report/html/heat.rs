@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{close_text, hover};
+use super::mark::{close_text, hover};
 use super::page::Figure;
 use crate::report::number::significant;
 use crate::report::text::{self, SENTENCE_COLUMNS};

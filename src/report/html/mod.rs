@@ -4,7 +4,7 @@
 //! page      what a page is made of, and the template that lays it out in templates/
 //! sheet     the page that every command has for people, as a section
 //! cell      a table's cells: what is read, and what is sorted by
-//! chart     pictures in numbers and marks; their colours are the page's
+//! chart     pictures in numbers and marks; their colours are the page's (draw, mark)
 //! heat      a field of numbers as shades
 //! scale     from numbers to places on an axis, and the ticks between
 //! reading   how to read it: every term once
@@ -15,7 +15,9 @@
 
 mod cell;
 mod chart;
+mod draw;
 mod heat;
+mod mark;
 mod page;
 mod reading;
 mod scale;
