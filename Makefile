@@ -76,6 +76,7 @@ bench: ## our benchmarks, then ours beside torch, NumPy and LAPACK (needs benche
 	benches/peers/growth.sh
 	benches/peers/models.sh
 	benches/peers/edits.sh
+	.venv/bin/python benches/peers/permutations_scipy.py
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 	@.ci/setup compiler fuzz

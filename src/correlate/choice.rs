@@ -22,6 +22,9 @@ pub(super) struct Choice<'a> {
     pub(super) y: Vec<&'a Column>,
     /// Columns that hold numbers and texts, and were not asked for by name.
     pub(super) mixed: Vec<String>,
+    /// Other measures of the task that x measures, such as bits per byte beside a perplexity: they say the same, and were not
+    /// asked for by name.
+    pub(super) same_task: Vec<String>,
 }
 
 impl<'a> Choice<'a> {
@@ -32,18 +35,27 @@ impl<'a> Choice<'a> {
         };
         if !plan.y.is_empty() {
             let y = plan.y.iter().map(|name| numeric(table, name)).collect::<Result<_, _>>()?;
-            return Ok(Self { x, y, mixed: Vec::new() });
+            return Ok(Self { x, y, mixed: Vec::new(), same_task: Vec::new() });
         }
         let others =
             table.columns.iter().filter(|column| column.name != x.name && !plan.by.contains(&column.name));
-        let (y, rest): (Vec<&Column>, Vec<&Column>) =
+        let (numeric, rest): (Vec<&Column>, Vec<&Column>) =
             others.partition(|column| has_numbers(column) && !has_texts(column));
+        let (same_task, y): (Vec<&Column>, Vec<&Column>) = numeric
+            .into_iter()
+            .partition(|column| task(&x.name).is_some() && task(&column.name) == task(&x.name));
         if y.is_empty() {
             return Err(CorrelateError::NothingToCompare { x: x.name.clone() });
         }
-        let mixed = rest.into_iter().filter(|column| has_numbers(column)).map(|column| column.name.clone());
-        Ok(Self { x, y, mixed: mixed.collect() })
+        let names = |columns: Vec<&Column>| columns.into_iter().map(|column| column.name.clone()).collect();
+        let mixed = names(rest.into_iter().filter(|column| has_numbers(column)).collect());
+        Ok(Self { x, y, mixed, same_task: names(same_task) })
     }
+}
+
+/// The task of a `task/metric`.
+fn task(name: &str) -> Option<&str> {
+    name.rsplit_once('/').map(|(task, _)| task)
 }
 
 /// The column of that name.

@@ -18,6 +18,8 @@ pub struct Correlations {
     pub groups: Vec<Group>,
     /// Columns with numbers and texts in them, which were not compared because nobody named them.
     pub mixed: Vec<String>,
+    /// Other measures of the task that x measures, which were not compared because nobody named them.
+    pub same_task: Vec<String>,
 }
 
 /// The rows with the same cells in the columns of `by`.
@@ -54,7 +56,7 @@ pub fn correlate(table: &Table, plan: &Plan<'_>) -> Result<Correlations, Correla
         groups.push(Group { by, pairs: pairs(&rows, &choice, plan), separations, rows });
     }
     adjust(&mut groups);
-    Ok(Correlations { x: choice.x.name.clone(), groups, mixed: choice.mixed })
+    Ok(Correlations { x: choice.x.name.clone(), groups, mixed: choice.mixed, same_task: choice.same_task })
 }
 
 /// Rows by the cells of columns; one group of all rows where there are no columns.
@@ -152,6 +154,20 @@ mod tests {
         assert_eq!((b.n, b.missing, b.nan, b.infinite, b.direction_ok), (4, 0, 0, 1, Some(true)));
         assert_eq!((a.n, a.missing, a.nan, a.infinite), (3, 1, 1, 0));
         assert_eq!(a.found.map(|found| found.coefficient), Ok(-1.0));
+    }
+
+    #[test]
+    fn other_measures_of_the_task_of_x_are_compared_where_they_are_named_and_not_else() {
+        let columns =
+            ["wiki/word_perplexity", "wiki/bits", "rte/acc"].map(|name| numbers(name, &[1.0, 3.0, 2.0]));
+        let table = Table { path: "t".into(), columns: columns.to_vec(), rows: 3 };
+        let y = |found: &Correlations| {
+            found.groups[0].pairs.iter().map(|pair| pair.y.clone()).collect::<Vec<_>>()
+        };
+        let found = correlate(&table, &plan()).unwrap();
+        assert_eq!((y(&found), found.same_task), (vec!["rte/acc".to_owned()], vec!["wiki/bits".to_owned()]));
+        let named = ["wiki/bits".to_owned()];
+        assert_eq!(y(&correlate(&table, &Plan { y: &named, ..plan() }).unwrap()), named);
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub enum IntervalChoice {
 pub struct Plan<'a> {
     /// The column that explains; `None` looks for perplexity.
     pub x: Option<&'a str>,
-    /// The columns to explain; none means every other that holds numbers alone.
+    /// The columns to explain; none means every other that holds numbers alone, but for further
+    /// measures of the task that x is one of (`wikitext/…` beside `wikitext/word_perplexity`).
     pub y: &'a [String],
     /// Columns whose cells make the groups.
     pub by: &'a [String],

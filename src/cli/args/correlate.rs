@@ -31,7 +31,8 @@ pub(in crate::cli) struct CorrelateArgs {
     #[arg(long, value_name = "COLUMN")]
     pub(in crate::cli) x: Option<String>,
 
-    /// Columns to explain; may be given again [default: every other that holds numbers alone]
+    /// Columns to explain; may be given again [default: every other that holds numbers alone, but for
+    /// further measures of the task that x measures]
     #[arg(long, value_name = "COLUMN", num_args = 1..)]
     pub(in crate::cli) y: Vec<String>,
 

@@ -19,6 +19,8 @@ use crate::report::plot::{BLUE, DrawingResult, GREY, Picture, VERMILION, write_p
 /// Pixels of a panel, and of the line above all.
 const PANEL: (u32, u32) = (420, 360);
 const CAPTION: u32 = 40;
+/// Pixels that a letter of that line takes at most.
+const LETTER: usize = 11;
 /// Panels side by side.
 const ACROSS: usize = 3;
 /// Points of a panel; of more rows every k-th is drawn.
@@ -47,8 +49,13 @@ impl CorrelatePlot<'_> {
             let parts = [name, numbers(pair, plan.measure)].into_iter().filter(|part| !part.is_empty());
             (parts.collect::<Vec<_>>().join(": "), scatter)
         });
-        let caption = headline(&self.report);
-        write_picture(&Drawing { panels: panels.collect(), caption: &caption }, format, out)
+        let headline = headline(&self.report);
+        let mut drawing = Drawing { panels: panels.collect(), caption: &headline };
+        // A line that does not fit would lose both its ends.
+        if drawing.caption.chars().count() * LETTER > drawing.size().0 as usize {
+            drawing.caption = &self.report.correlations.x;
+        }
+        write_picture(&drawing, format, out)
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Head<'a> {
     comparisons: usize,
     /// Columns that hold numbers and texts, and were not compared.
     mixed_columns: &'a [String],
+    /// Further measures of the task that x measures, which were not compared.
+    same_task_columns: &'a [String],
 }
 
 /// The rows with the same cells in the columns of `by`.
@@ -147,6 +149,7 @@ impl<'a> From<&CorrelateReport<'a>> for Head<'a> {
             collapsed: plan.collapsed.map(ToString::to_string),
             comparisons: pairs.filter(|pair| pair.found.is_ok_and(|found| found.p.is_some())).count(),
             mixed_columns: &report.correlations.mixed,
+            same_task_columns: &report.correlations.same_task,
         }
     }
 }

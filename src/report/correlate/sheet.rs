@@ -2,7 +2,7 @@
 
 use super::words::{self, bracketed, coefficient, group_name, is_sure, reading, symbol};
 use super::write::CorrelateReport;
-use crate::correlate::{Group, IntervalChoice, PChoice, Pair, Separation};
+use crate::correlate::{Correlations, Group, IntervalChoice, PChoice, Pair, Separation};
 use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
@@ -72,10 +72,13 @@ fn notes(report: &CorrelateReport<'_>, top: usize) -> Vec<String> {
             ));
         }
     }
-    if !report.correlations.mixed.is_empty() {
-        let columns = report.correlations.mixed.join(", ");
-        notes
-            .push(format!("not compared, because texts stand among the numbers: {columns} (--y names them)"));
+    let Correlations { mixed, same_task, .. } = report.correlations;
+    for (columns, why) in
+        [(mixed, "texts stand among the numbers"), (same_task, "they measure the task that x measures")]
+    {
+        if !columns.is_empty() {
+            notes.push(format!("not compared, because {why}: {} (--y names them)", columns.join(", ")));
+        }
     }
     let more = report.correlations.groups.len().saturating_sub(top.max(1));
     if more > 0 {
