@@ -131,6 +131,10 @@ fn every_schema_is_met_by_a_real_run() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/regress/lm-eval");
     let [base, edited] = ["base", "edited"].map(|name| results.join(name).display().to_string());
     records.push(run(&["regress", &base, &edited, "--tolerance", "*/word_perplexity=2%"]));
+    let edits = desk.at("edits.csv");
+    fs::write(&edits, "ppl,acc,flat,m\n1,3,0,a\n2,2,0,a\ninf,1,0,b\n3,nan,0,b\n").unwrap();
+    let edits = edits.display().to_string();
+    records.push(run(&["correlate", &edits, "--by", "m", "--collapsed", "ppl>=3", "--p", "permutation"]));
     let mut met: BTreeSet<String> = records.iter().map(hold).collect();
 
     for line in fs::read_to_string(desk.at("ledger.jsonl")).unwrap().lines() {

@@ -54,7 +54,7 @@ impl TableError {
             Self::Ragged { .. } => "ragged-table",
             Self::Csv { .. } => "table-not-csv",
             Self::Json { .. } => "table-not-json",
-            Self::NoObject { .. } => "table-layout",
+            Self::NoObject { .. } => "table-row",
             Self::NoRowsOf { .. } => "record-without-rows",
             Self::Parquet { .. } => "table-not-parquet",
             Self::Codec { .. } => "parquet-codec",

@@ -14,6 +14,7 @@ pub(super) const SCHEMA: &str = "diagnose.correlate/1";
 
 /// The whole document.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Record<'a> {
     #[serde(flatten)]
     head: Head<'a>,
@@ -23,6 +24,7 @@ pub(super) struct Record<'a> {
 
 /// All but the groups.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     schema: &'static str,
     tool: Tool,
@@ -55,6 +57,7 @@ pub(super) struct Head<'a> {
 
 /// The rows with the same cells in the columns of `by`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct GroupRecord<'a> {
     by: BTreeMap<&'a str, Option<&'a str>>,
     rows: usize,
@@ -66,6 +69,7 @@ pub(super) struct GroupRecord<'a> {
 
 /// One column against another.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PairRecord<'a> {
     x: &'a str,
     y: &'a str,
@@ -107,6 +111,7 @@ pub(super) struct PairRecord<'a> {
 
 /// A column as a test for collapse.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SeparationRecord<'a> {
     score: &'a str,
     collapsed: usize,
@@ -231,4 +236,11 @@ impl<'a> From<&'a Separation> for SeparationRecord<'a> {
             nonfinite,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::report::schema::published!(SCHEMA, Record<'static>);
 }
