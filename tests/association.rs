@@ -1,4 +1,4 @@
-//! Coefficients, p-values, tails, intervals and separations against SciPy, mpmath and enumeration (`fixtures/make/correlate.py`).
+//! Coefficients, p-values, tails, intervals and separations against `SciPy`, mpmath and enumeration (`fixtures/make/correlate.py`).
 
 use std::fs;
 use std::path::Path;

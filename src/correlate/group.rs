@@ -99,7 +99,7 @@ fn adjust(groups: &mut [Group]) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail")]
 mod tests {
     use super::*;
     use crate::correlate::{IntervalChoice, PChoice, Rule, Unmeasured, scatter};

@@ -121,30 +121,30 @@ impl Rule {
 mod tests {
     use super::*;
 
-    fn says(rule: &str, cell: Cell) -> Option<bool> {
-        rule.parse::<Rule>().unwrap().label(0, &cell).unwrap()
+    fn says(rule: &str, cell: &Cell) -> Option<bool> {
+        rule.parse::<Rule>().unwrap().label(0, cell).unwrap()
     }
 
     #[test]
     fn a_rule_is_a_column_a_comparison_or_a_text() {
         let inf = Cell::Number(f64::INFINITY);
         assert_eq!(
-            [says("ppl>=1e3", Cell::Number(1e3)), says("ppl>1e3", Cell::Number(1e3))],
+            [says("ppl>=1e3", &Cell::Number(1e3)), says("ppl>1e3", &Cell::Number(1e3))],
             [Some(true), Some(false)]
         );
         assert_eq!(
-            [says("ppl <= 5", Cell::Number(5.0)), says("ppl<5", Cell::Number(5.0))],
+            [says("ppl <= 5", &Cell::Number(5.0)), says("ppl<5", &Cell::Number(5.0))],
             [Some(true), Some(false)]
         );
-        assert_eq!([says("ppl>=1000", inf.clone()), says("c", Cell::Number(0.0))], [Some(true), Some(false)]);
+        assert_eq!([says("ppl>=1000", &inf), says("c", &Cell::Number(0.0))], [Some(true), Some(false)]);
         let text = |text: &str| Cell::Text(text.to_owned());
         assert_eq!(
-            [says("v=collapse", text("collapse")), says("v==collapse", text("safe"))],
+            [says("v=collapse", &text("collapse")), says("v==collapse", &text("safe"))],
             [Some(true), Some(false)]
         );
-        assert_eq!([says("v=2", Cell::Number(2.0)), says("c", text("True"))], [Some(true); 2]);
-        assert_eq!([says("c", Cell::Missing), says("ppl>1", Cell::Number(f64::NAN))], [None; 2]);
-        assert_eq!(says("c", text("healthy")), Some(false));
+        assert_eq!([says("v=2", &Cell::Number(2.0)), says("c", &text("True"))], [Some(true); 2]);
+        assert_eq!([says("c", &Cell::Missing), says("ppl>1", &Cell::Number(f64::NAN))], [None; 2]);
+        assert_eq!(says("c", &text("healthy")), Some(false));
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn of_results(all: impl IntoIterator<Item = LmEval>) -> Result<(Vec<Column>, usi
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use std::fs;
 

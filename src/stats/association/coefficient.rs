@@ -164,9 +164,13 @@ pub(super) fn deviations(mut values: Vec<f64>) -> Option<Vec<f64>> {
     for _ in 0..2 {
         // The second pass takes away what rounding left of the mean in the first.
         let scale = values.iter().fold(0.0_f64, |scale, value| scale.max(value.abs()));
-        values.iter_mut().for_each(|value| *value /= scale);
+        for value in &mut values {
+            *value /= scale;
+        }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        values.iter_mut().for_each(|value| *value -= mean);
+        for value in &mut values {
+            *value -= mean;
+        }
     }
     Some(values)
 }

@@ -100,6 +100,7 @@ fn exchanges(values: &mut [u32], spare: &mut [u32]) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use proptest::prelude::*;
 

@@ -121,7 +121,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Σ x_π(i) yᵢ for each y and the permutations from `first` on.
+/// Σ xₚ₍ᵢ₎ yᵢ for each y and the permutations from `first` on.
 ///
 /// Permuted x lie side by side, row by row, so that one y is multiplied with all of them in one instruction after another.
 fn products(x: &[f64], ys: &[&[f64]], first: u64, seed: u64) -> Vec<[f64; LANES]> {
@@ -154,7 +154,7 @@ fn products(x: &[f64], ys: &[&[f64]], first: u64, seed: u64) -> Vec<[f64; LANES]
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail")]
 mod tests {
     use super::super::coefficient::Association;
     use super::*;

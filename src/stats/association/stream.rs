@@ -5,8 +5,8 @@
 //! number = mix(key + (k + 1) · 0x9e3779b97f4a7c15)        k from 0, all modulo 2⁶⁴
 //! ```
 //!
-//! `mix` is the finaliser of SplitMix64 (G. Steele, D. Lea, C. Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA
-//! 2014), so that each stream is a SplitMix64. Streams do not depend on each other: whoever computes which, on however many
+//! `mix` is the finaliser of `SplitMix64` (G. Steele, D. Lea, C. Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA
+//! 2014), so that each stream is a `SplitMix64`. Streams do not depend on each other: whoever computes which, on however many
 //! threads, gets the same numbers.
 
 /// One stream of numbers.
