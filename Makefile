@@ -106,7 +106,8 @@ uninstall: ## take away what install put there
 
 notebooks: ## run every notebook on fixtures/world (needs Python with venv; DIAGNOSE_NOTEBOOKS=require makes that a failure)
 	@.ci/setup compiler
-	cargo build --locked
+	@# As the tests build it: nothing is compiled twice.
+	cargo test --locked --test tests --no-run
 	@if .ci/setup python; then \
 		for book in notebooks/*.ipynb; do \
 			echo "running $$book"; \

@@ -128,6 +128,8 @@ fn every_schema_is_met_by_a_real_run() {
     records.extend(measurements(&model, &texts, &cases));
     records.push(run(&["moments", "--model", &model, "--texts", &texts, "--layer", "0", "-o", &sums]));
     records.extend(edits(&desk, &model));
+    let table = folder().join("../reproduction/butterfly-f1.csv").display().to_string();
+    records.push(run(&["correlate", &table, "--collapsed", "set=collapse"]));
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/regress/lm-eval");
     let [base, edited] = ["base", "edited"].map(|name| results.join(name).display().to_string());
     records.push(run(&["regress", &base, &edited, "--tolerance", "*/word_perplexity=2%"]));

@@ -239,8 +239,4 @@ impl<'a> From<&'a Separation> for SeparationRecord<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    crate::report::schema::published!(SCHEMA, Record<'static>);
-}
+crate::report::schema::published!(SCHEMA, Record<'static>);
