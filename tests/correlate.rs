@@ -8,25 +8,7 @@ use tempfile::TempDir;
 use crate::runner::{Ran, diagnose};
 
 /// Two editors of eight models each. Perplexity ruins sst2, has nothing to do with the coin, and one model is infinite, one NaN.
-const TABLE: &str = "\
-editor,model,perplexity,sst2/acc,coin,constant,note,mixed
-rome,a,20,0.90,1,5,fine,1
-rome,b,25,0.91,0,5,fine,2
-rome,c,30,0.88,1,5,fine,x
-rome,d,60,0.80,0,5,fine,3
-rome,e,1000,0.55,0,5,gone,4
-rome,f,40000,0.52,1,5,gone,5
-rome,g,inf,0.49,0,5,gone,6
-rome,h,nan,0.50,1,5,gone,7
-memit,i,21,0.90,1,5,fine,8
-memit,j,22,0.89,1,5,fine,9
-memit,k,23,0.70,0,5,fine,10
-memit,l,24,,0,5,fine,11
-memit,m,26,0.86,0,5,fine,12
-memit,n,28,0.85,1,5,fine,13
-memit,o,27,0.84,0,5,fine,14
-memit,p,29,0.83,1,5,fine,15
-";
+const TABLE: &str = include_str!("../fixtures/correlate/edits.csv");
 
 struct Bench(TempDir);
 
