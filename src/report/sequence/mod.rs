@@ -1,7 +1,9 @@
 //! `diagnose.sequence/1`: the record, a file a format, and the plot.
 
 mod checks;
+mod course_record;
 mod csv;
+mod estimate_record;
 mod panel;
 mod plot;
 mod record;

@@ -68,7 +68,8 @@ fn panel(found: &RunAnalysis, series: &RunSeries, course: &Result<Course, String
         course.points.iter().zip(&course.fitted).map(|((edit, _), fit)| (*edit as f64, *fit)).collect()
     });
     let onset = course.and_then(|course| course.onset.as_ref()?.interval);
-    let warning = found.warning.as_ref().ok().and_then(Option::as_ref).filter(|_| weights);
+    let own = |layer: &str| series.measure.layer() == Some(layer);
+    let warning = found.warning.as_ref().ok().and_then(Option::as_ref).filter(|warning| own(&warning.layer));
     Panel {
         logarithmic: weights,
         points,
@@ -76,7 +77,13 @@ fn panel(found: &RunAnalysis, series: &RunSeries, course: &Result<Course, String
         lines,
         phases: course.map_or_else(Vec::new, |course| course.phases.clone()),
         onset: onset.map(|(low, high)| (low as f64, high as f64)),
-        jumps: found.disabling.iter().flatten().filter(|_| weights).map(|jump| x(jump.edit)).collect(),
+        jumps: found
+            .disabling
+            .iter()
+            .flatten()
+            .filter(|jump| own(&jump.layer))
+            .map(|jump| x(jump.edit))
+            .collect(),
         warning: warning.map(|warning| x(warning.edit)),
         ..empty(match (weights, logarithmic) {
             (false, true) => format!("{of}log10 of {}", series.name),

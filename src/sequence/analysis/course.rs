@@ -93,8 +93,9 @@ struct Levels<'a> {
     before: Option<f64>,
 }
 
-/// Where a score breaks: the first broken point, the one behind the last, and how it was told.
+/// Where a score breaks: the change that tells, the first broken point, the one behind the last, and how it was told.
 struct Break {
+    change: usize,
     at: usize,
     to: usize,
     method: OnsetMethod,
@@ -137,20 +138,23 @@ impl Levels<'_> {
                 continue;
             }
             let level = self.previous(at).map_or(self.base, |(level, _)| level).max(2.0 * TENTH * self.base);
-            let lowest = at + self.fitted.iter().skip(at).take_while(|fit| **fit > FALL * level).count();
-            let back = self.fitted.iter().skip(lowest).position(|fit| *fit >= RECOVERED * level);
-            let to = back.map_or(self.points.len(), |back| lowest + back);
-            breaks.push(Break { at, to, method });
+            let fit = || self.fitted.iter().enumerate().skip(at);
+            // Where a line begins to fall at its first point, that point is still whole.
+            let first = fit().find(|(_, fit)| **fit < GRADUAL * level).map_or(at, |(first, _)| first);
+            let lowest = fit().find(|(_, fit)| **fit <= FALL * level).map_or(at, |(lowest, _)| lowest);
+            let back = fit().skip(lowest - at).find(|(_, fit)| **fit >= RECOVERED * level);
+            let to = back.map_or(self.points.len(), |(back, _)| back);
+            breaks.push(Break { change: at, at: first, to, method });
         }
         breaks
     }
 
     fn onset(&self, found: &Break, lines: &Segmentation, series: &str) -> Onset {
-        let change = |change: &&Change| change.at == found.at;
+        let change = |change: &&Change| change.at == found.change;
         let change = lines.changes.iter().find(change).filter(|_| found.method == OnsetMethod::ChangePoint);
         let behind = |at: usize| at.checked_sub(1).map_or(1, |before| self.edit(before) + 1);
         let interval = match (found.method, change) {
-            (_, Some(change)) => Some((behind(change.low), self.edit(change.high))),
+            (_, Some(change)) => Some((behind(change.low), self.edit(change.high.max(found.at)))),
             (OnsetMethod::FirstEdits, None) => Some((1, self.edit(0))),
             _ => None,
         };
