@@ -176,6 +176,7 @@ fn uri(path: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
 

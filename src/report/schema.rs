@@ -34,7 +34,8 @@ pub(super) fn check<T: JsonSchema>(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
     let schema = schema_of::<T>(name);
     if std::env::var_os(UPDATE).is_some() {
-        fs::write(&path, schema).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let written = fs::write(&path, schema);
+        assert!(written.is_ok(), "{file}: {written:?}");
         return;
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();

@@ -14,8 +14,6 @@
 //! before it breaks, which a change of the mean alone would take for several breaks. Assumes errors around the lines of one
 //! variance; ρ, their autocorrelation at one step held to 0 … 0.9, widens the interval where they follow one another.
 
-use ndarray::{Array1, Array2};
-
 /// Fewest points of one line.
 pub const SHORTEST: usize = 2;
 /// Fewest points of a series.
@@ -109,7 +107,8 @@ impl Segmentation {
 
 /// Sums of x, y, x², xy and y² up to each point, both centred, so that any stretch is fitted in a few operations.
 struct Sums {
-    sums: Array2<f64>,
+    /// Of so many points, from none on.
+    up_to: Vec<[f64; 5]>,
     points: Vec<(f64, f64)>,
     y_mean: f64,
     /// The least sum of squares of a point: what rounding alone would leave.
@@ -131,25 +130,28 @@ impl Sums {
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / n;
         let (x_mean, y_mean) = (mean(|at| at.0), mean(|at| at.1));
         let centred: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x - x_mean, y - y_mean)).collect();
-        let mut sums = Array2::zeros((points.len() + 1, 5));
-        for (at, (x, y)) in centred.iter().enumerate() {
-            for (column, term) in [*x, *y, x * x, x * y, y * y].into_iter().enumerate() {
-                sums[[at + 1, column]] = sums[[at, column]] + term;
+        let mut up_to = vec![[0.0; 5]];
+        let mut total = [0.0; 5];
+        for (x, y) in &centred {
+            for (sum, term) in total.iter_mut().zip([*x, *y, x * x, x * y, y * y]) {
+                *sum += term;
             }
+            up_to.push(total);
         }
         let (low, high) = centred
             .iter()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
         // A series of one number has no range: any floor above 0 serves.
         let floor = ((high - low) * RESOLUTION).powi(2).max(f64::MIN_POSITIVE * 1e20);
-        Self { sums, points: centred, y_mean, floor }
+        Self { up_to, points: centred, y_mean, floor }
     }
 
     fn fit(&self, from: usize, to: usize) -> Fit {
         let n = (to - from) as f64;
-        let sum = |column| self.sums[[to, column]] - self.sums[[from, column]];
-        let (x, y) = (sum(0) / n, sum(1) / n);
-        let (spread, both, total) = (sum(2) - n * x * x, sum(3) - n * x * y, sum(4) - n * y * y);
+        let [before, after] = [from, to].map(|at| self.up_to.get(at).copied().unwrap_or_default());
+        let ([x0, y0, xx0, xy0, yy0], [x1, y1, xx1, xy1, yy1]) = (before, after);
+        let (x, y) = ((x1 - x0) / n, (y1 - y0) / n);
+        let (spread, both, total) = (xx1 - xx0 - n * x * x, xy1 - xy0 - n * x * y, yy1 - yy0 - n * y * y);
         let slope = if spread > 0.0 { both / spread } else { 0.0 };
         Fit { x, y, slope, rss: (total - slope * both).max(0.0), spread }
     }
@@ -168,26 +170,24 @@ impl Sums {
     fn partitions(&self) -> Vec<Vec<usize>> {
         let n = self.points.len();
         let most = MOST_CHANGES.min(n / SHORTEST - 1);
-        let mut best =
-            Array1::from_shape_fn(n + 1, |to| if to < SHORTEST { f64::INFINITY } else { self.cost(0, to) });
-        let mut origins: Vec<Array1<usize>> = Vec::new();
+        let first = |to| if to < SHORTEST { f64::INFINITY } else { self.cost(0, to) };
+        let mut best: Vec<f64> = (0..=n).map(first).collect();
+        let mut origins: Vec<Vec<usize>> = Vec::new();
         let mut partitions = vec![Vec::new()];
         for changes in 1..=most {
-            let mut next = Array1::from_elem(n + 1, f64::INFINITY);
-            let mut origin = Array1::zeros(n + 1);
-            for to in (changes + 1) * SHORTEST..=n {
-                for from in changes * SHORTEST..=to - SHORTEST {
-                    let total = best[from] + self.cost(from, to);
-                    if total < next[to] {
-                        (next[to], origin[to]) = (total, from);
-                    }
-                }
-            }
+            let cheapest = |to: usize| {
+                let from = changes * SHORTEST..=to.saturating_sub(SHORTEST);
+                let total =
+                    |from: usize| best.get(from).map_or(f64::INFINITY, |so_far| so_far + self.cost(from, to));
+                let found = from.map(|from| (total(from), from)).min_by(|a, b| a.0.total_cmp(&b.0));
+                found.unwrap_or((f64::INFINITY, 0))
+            };
+            let (next, origin) = (0..=n).map(cheapest).unzip();
             best = next;
             origins.push(origin);
             let mut cuts = vec![n];
             for origin in origins.iter().rev() {
-                cuts.push(origin[cuts.last().copied().unwrap_or(n)]);
+                cuts.extend(cuts.last().and_then(|last| origin.get(*last)).copied());
             }
             partitions.push(cuts.into_iter().skip(1).rev().collect());
         }
@@ -241,7 +241,7 @@ fn inflation(sums: &Sums, lines: &[Line]) -> f64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::SeedableRng as _;

@@ -22,6 +22,7 @@ fn mean_y(points: &[(f64, f64)]) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
 

@@ -102,7 +102,7 @@ fn sample(line: &[u8], scores: &mut SampleScores) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
     use crate::reader::parse_lm_eval;

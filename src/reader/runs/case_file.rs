@@ -12,7 +12,7 @@ const KINDS: [(&str, &str, bool); 3] = [
     ("neighborhood", "specificity", false),
 ];
 
-/// EasyEdit's names of what it measures, and ours.
+/// `EasyEdit`'s names of what it measures, and ours.
 const EASY_EDIT: [(&str, &str); 2] =
     [("rewrite_acc", "efficacy_token_accuracy"), ("rephrase_acc", "generalization_token_accuracy")];
 
@@ -91,12 +91,11 @@ fn success(post: &Value, kind: &str, wants_new: bool) -> Option<f64> {
 /// Of each prompt, whether the target is written out: from its own list, or beside the likelihoods.
 fn correct(post: &Value, kind: &str) -> Option<Vec<f64>> {
     let own = after(post, &format!("{kind}_prompts_correct")).and_then(Value::as_array);
-    let found: Option<Vec<f64>> = match own {
-        Some(list) => list.iter().map(|value| number(Some(value))).collect(),
-        None => {
-            let prompts = after(post, &format!("{kind}_prompts_probs"))?.as_array()?;
-            prompts.iter().map(|prompt| number(prompt.get("correct"))).collect()
-        }
+    let found: Option<Vec<f64>> = if let Some(list) = own {
+        list.iter().map(|value| number(Some(value))).collect()
+    } else {
+        let prompts = after(post, &format!("{kind}_prompts_probs"))?.as_array()?;
+        prompts.iter().map(|prompt| number(prompt.get("correct"))).collect()
     };
     found.filter(|found| !found.is_empty())
 }

@@ -10,9 +10,9 @@ use super::builder::Row;
 /// A JSON document as a table may be hidden in it.
 #[derive(Debug, Default)]
 pub(super) struct Document {
-    /// Its fields, those of nested objects as `outer.inner`; a document that is no object has one named ``.
+    /// Its fields, those of nested objects as `outer.inner`; a document that is no object has one without a name.
     pub(super) fields: Row,
-    /// Its lists and those of its fields; a document that is a list has one named ``.
+    /// Its lists and those of its fields; a document that is a list has one without a name.
     pub(super) lists: Vec<(String, Vec<Row>)>,
 }
 
@@ -84,9 +84,8 @@ struct Flat<'a> {
 }
 
 impl Flat<'_> {
-    fn put<E>(self, cell: Cell) -> Result<(), E> {
+    fn put(self, cell: Cell) {
         self.row.push((self.name, cell));
-        Ok(())
     }
 }
 
@@ -118,7 +117,10 @@ impl<'de> Visitor<'de> for Flat<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let Some(lists) = self.lists else {
             while elements.next_element::<IgnoredAny>()?.is_some() {}
-            return if self.name.is_empty() { self.put(Cell::Missing) } else { Ok(()) };
+            if self.name.is_empty() {
+                self.put(Cell::Missing);
+            }
+            return Ok(());
         };
         let mut rows = Vec::new();
         loop {
@@ -134,26 +136,32 @@ impl<'de> Visitor<'de> for Flat<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.put(Cell::of_text(text))
+        self.put(Cell::of_text(text));
+        Ok(())
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.put(Cell::Text(value.to_string()))
+        self.put(Cell::Text(value.to_string()));
+        Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.put(Cell::Number(value as f64))
+        self.put(Cell::Number(value as f64));
+        Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.put(Cell::Number(value as f64))
+        self.put(Cell::Number(value as f64));
+        Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.put(Cell::Number(value))
+        self.put(Cell::Number(value));
+        Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.put(Cell::Missing)
+        self.put(Cell::Missing);
+        Ok(())
     }
 }

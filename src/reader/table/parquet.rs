@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row as ParquetRow};
 
@@ -46,7 +47,7 @@ fn rows(bytes: Bytes) -> Result<Builder, TableError> {
 /// What can be said before anything is decompressed.
 fn check(reader: &dyn FileReader) -> Result<(), TableError> {
     let metadata = reader.metadata();
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
         if let codec @ (Compression::ZSTD(_) | Compression::LZO) = column.compression() {
             let codec = codec.to_string();
             let name = codec.split('(').next().unwrap_or(&codec).to_lowercase();

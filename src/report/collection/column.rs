@@ -24,12 +24,12 @@ pub(super) fn table<'a>(
 ) -> Option<Table> {
     let owned: Vec<(String, String)> =
         columns.iter().map(|(header, path)| ((*header).into(), (*path).into())).collect();
-    laid(title.into(), rows, &owned)
+    laid(&title.into(), rows, &owned)
 }
 
 /// The same with names that were found.
 pub(super) fn laid<'a>(
-    title: String,
+    title: &str,
     rows: impl IntoIterator<Item = &'a Value>,
     columns: &[(String, String)],
 ) -> Option<Table> {
@@ -50,7 +50,7 @@ pub(super) fn laid<'a>(
     };
     let headers = there.iter().map(header).collect();
     let rows = cells.iter().map(|row| there.iter().filter_map(|i| row.get(*i).cloned()).collect());
-    let title = text::name(&title, SENTENCE_COLUMNS);
+    let title = text::name(title, SENTENCE_COLUMNS);
     Some(Table { title, headers, ..Table::default() }.filled(ROWS, rows))
 }
 

@@ -73,7 +73,7 @@ impl Rest {
         }
         paths.truncate(COLUMNS);
         let columns: Vec<(String, String)> = paths.into_iter().map(|path| (words(&path), path)).collect();
-        self.tables.extend(laid(capital(&words(path)), items, &columns));
+        self.tables.extend(laid(&capital(&words(path)), items, &columns));
         for (i, item) in items.iter().enumerate() {
             self.lists_below(&format!("{path} {}", label(item, i)), item, told, depth - 1);
         }
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("Rows".to_owned(), vec![row(&["x", "1.500", "–"]), row(&["y", "nan", "yes"])]),
+                ("Rows".to_owned(), vec![row(&["1.500", "x", "–"]), row(&["nan", "y", "yes"])]),
                 ("Rows x: parts".to_owned(), vec![row(&["7"])]),
             ]
         );

@@ -45,7 +45,7 @@ impl CorrelatePlot<'_> {
     pub fn write(&self, format: PlotFormat, out: &mut dyn Write) -> io::Result<()> {
         let plan = self.report.plan;
         let panels = self.panels.iter().map(|(group, pair, scatter)| {
-            let name = group_name(&plan.by, group);
+            let name = group_name(plan.by, group);
             let parts = [name, numbers(pair, plan.measure)].into_iter().filter(|part| !part.is_empty());
             (parts.collect::<Vec<_>>().join(": "), scatter)
         });

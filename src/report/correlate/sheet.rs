@@ -110,7 +110,7 @@ fn facts(report: &CorrelateReport<'_>) -> Vec<(&'static str, String)> {
 
 fn title(what: &str, group: &Group, report: &CorrelateReport<'_>) -> String {
     let rows = counted(group.rows.len(), "row");
-    match group_name(&report.plan.by, group).as_str() {
+    match group_name(report.plan.by, group).as_str() {
         "" => format!("{what} ({rows})"),
         name => format!("{what}, {name} ({rows})"),
     }

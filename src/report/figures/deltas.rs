@@ -110,7 +110,7 @@ fn histogram(record: &Value) -> Option<Figure> {
         description: "Number of elements in each octave of |Δ|; elements that did not change are not drawn."
             .to_owned(),
         x: Axis::of("|Δ| of an element", Scale::Log, edges),
-        y: Axis::of("elements", Scale::Linear, points.iter().map(|point| point.y)).from_zero(),
+        y: Axis::of("elements", Scale::Linear, points.iter().map(|point| point.y)).with_zero(),
         spans: Vec::new(),
         guides: Vec::new(),
         series: vec![Series { name: String::new(), hue: Hue::Blue, shape: Shape::Bar, points }],

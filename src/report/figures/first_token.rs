@@ -66,7 +66,7 @@ fn attention(record: &Value) -> Option<Figure> {
         title: "Attention of later tokens to the first".to_owned(),
         description: "Share of attention that later tokens pay to position 0, layer by layer: an attention sink draws most of it.".to_owned(),
         x: Axis::of("layer", Scale::Linear, all(|point| point.x)).whole(),
-        y: Axis::of("share of attention", Scale::Linear, all(|point| point.y)).from_zero(),
+        y: Axis::of("share of attention", Scale::Linear, all(|point| point.y)).with_zero(),
         spans: Vec::new(),
         guides: Vec::new(),
         series,

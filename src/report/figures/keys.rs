@@ -104,7 +104,7 @@ fn agreement(cases: &[Value]) -> Option<Figure> {
                       point the same way and are close; first tokens of a text lie at the left and high."
             .to_owned(),
         x: Axis::of("cosine of kᵘ and k̄", Scale::Linear, cases.iter().map(|case| at(case).0)),
-        y: Axis::of("‖kᵘ − k̄‖", Scale::Linear, cases.iter().map(|case| at(case).1)).from_zero(),
+        y: Axis::of("‖kᵘ − k̄‖", Scale::Linear, cases.iter().map(|case| at(case).1)).with_zero(),
         spans: Vec::new(),
         guides: Vec::new(),
         series: by_level(cases, at, words),

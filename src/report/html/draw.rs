@@ -113,7 +113,10 @@ impl Chart {
         let _ = write!(svg, "<g class=\"{}\">", series.hue.class());
         let placed = || self.placed(series).take(most(series.shape));
         if series.shape == Shape::Dot {
-            let dots: String = placed().map(|(_, x, y)| format!("M{x:.1} {y:.1}h0")).collect();
+            let mut dots = String::new();
+            for (_, x, y) in placed() {
+                let _ = write!(dots, "M{x:.1} {y:.1}h0");
+            }
             let _ = write!(svg, "<path class=\"dots\" d=\"{dots}\"/></g>");
             return;
         }

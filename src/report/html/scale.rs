@@ -76,7 +76,7 @@ impl Axis {
     }
 
     /// The same from zero on, where all of it is positive.
-    pub(in crate::report) fn from_zero(mut self) -> Self {
+    pub(in crate::report) fn with_zero(mut self) -> Self {
         if self.scale == Scale::Linear {
             self.low = self.low.min(0.0);
             self.high = self.high.max(0.0);
@@ -183,7 +183,7 @@ fn short(x: f64, step: f64) -> String {
     if !(1e-4..1e6).contains(&step) {
         return if x == 0.0 { "0".to_owned() } else { significant(x, 2) };
     }
-    let text = format!("{x:.precision$}", precision = decimals);
+    let text = format!("{x:.decimals$}");
     if text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.')) { "0".to_owned() } else { text }
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Head<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ThresholdsRecord {
-    /// |denominator_ratio| below which it is a collapse.
+    /// Size of `denominator_ratio` below which it is a collapse.
     collapse: f64,
     /// `denominator_ratio` from which it is safe.
     safe: f64,

@@ -44,7 +44,7 @@ impl SequencePlot<'_> {
         all.truncate(MOST);
         let mut caption = text::elide(self.caption, 100);
         if more > 0 {
-            caption.push_str(&format!(" ({more} series not drawn)"));
+            caption = format!("{caption} ({more} series not drawn)");
         }
         write_picture(&Multiples { panels: &all, caption: &caption }, format, out)
     }

@@ -29,7 +29,7 @@ pub fn analyse(run: Run, plan: &AnalysisPlan) -> RunAnalysis {
         })
         .collect();
     let disabling = disabling(&run);
-    let warning = warning(&distances, plan);
+    let warning = warning(&distances, *plan);
     let jumps = disabling.as_deref().unwrap_or_default();
     let first_jump = jumps.first().map(|jump| jump.edit);
     let warned = warning.as_ref().ok().and_then(Option::as_ref);
@@ -46,11 +46,11 @@ pub fn analyse(run: Run, plan: &AnalysisPlan) -> RunAnalysis {
     let left = [first_jump, warned.map(|warning| warning.edit)].into_iter().flatten().min();
     let growth = growths(&distances, left);
     let forgetting = forgetting(&run.tests);
-    RunAnalysis { growth, disabling, warning, courses, onset, phases, forgetting, level, run }
+    RunAnalysis { run, growth, disabling, warning, courses, onset, phases, forgetting, level }
 }
 
 /// The first warning of any layer; of several at one edit the one of the largest exponent.
-fn warning(distances: &[(&str, &RunSeries)], plan: &AnalysisPlan) -> Result<Option<Warning>, String> {
+fn warning(distances: &[(&str, &RunSeries)], plan: AnalysisPlan) -> Result<Option<Warning>, String> {
     if !distances.iter().any(|(_, series)| can_warn(&series.points)) {
         return Err(match distances.iter().map(|(_, series)| series.points.len()).max() {
             None => "no distances".to_owned(),

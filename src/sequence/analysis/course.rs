@@ -32,7 +32,10 @@ const RECOVERED: f64 = 0.75;
 /// Fewest values of a course.
 const FEWEST: usize = 8;
 
-/// The course of a series, or why it has none.
+/// The course of a series.
+///
+/// # Errors
+/// In words, why it has none: a distance, too few values, nothing to lose, a cost that is no share.
 pub fn course(series: &RunSeries) -> Result<Course, String> {
     let scores = scores(series)?;
     let nonfinite = series.points.iter().filter(|(_, value)| !value.is_finite()).count();
@@ -194,7 +197,7 @@ pub(super) fn runs(kinds: impl Iterator<Item = (u64, PhaseKind)>) -> Vec<Phase> 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::SeedableRng as _;

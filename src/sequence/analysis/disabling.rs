@@ -137,7 +137,7 @@ fn of_distances(points: &[(u64, f64)]) -> Vec<Step> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 mod tests {
     use std::path::Path;
 

@@ -17,7 +17,10 @@ use super::{Forgetting, ForgettingPoint, HalfLife};
 use crate::reader::EditTest;
 use crate::stats::{Lifetime, kaplan_meier, median_interval, median_lifetime};
 
-/// What tests of edits say, or why they say nothing of forgetting.
+/// What tests of edits say of forgetting.
+///
+/// # Errors
+/// In words, why they say nothing: no edit was tested again.
 pub fn forgetting(tests: &[EditTest]) -> Result<Forgetting, String> {
     let mut by_edit: BTreeMap<u64, BTreeMap<u64, bool>> = BTreeMap::new();
     for test in tests.iter().filter(|test| test.after >= test.edit) {
@@ -68,7 +71,7 @@ fn fate(tests: &BTreeMap<u64, bool>) -> Fate {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
 
