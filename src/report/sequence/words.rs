@@ -8,7 +8,7 @@ use crate::sequence::analysis::{
 pub(super) const GROWTH: &str = "least squares of ln distance over ln edits, over the last decade of edits; 95 % interval from increments of the \
 squared distance (sandwich, Student's t with Satterthwaite's degrees of freedom)";
 pub(super) const WARNING: &str = "the first number of edits n, from the 20th value, where over 2n/3 … n the exponent is above warn_exponent, \
-and above walk_exponent with warning_confidence; false on at most 2 % of simulated random walks of 1,000 edits, on 6 % where the logarithms of \
+and above walk_exponent with warning_confidence; false on at most 2 % of simulated random walks of 1,000 edits, on about 10 % where the logarithms of \
 step lengths spread by 1";
 pub(super) const ONSET: &str = "change points of level and slope by dynamic programming, their number by Liu, Wu & Zidek (1997); 95 % set of a \
 change by inverting the likelihood ratio (Eo & Morley 2015)";
