@@ -1,9 +1,4 @@
 //! LAPACK, as ndarray-linalg calls it and `OpenBLAS` brings it.
-//!
-//! One call at a time: each takes all threads anyway, and of several at once one gave a largest singular value that was
-//! 0.5 % off, in one of some hundred runs of the tests (`OpenBLAS` 0.3.21 of Debian 12).
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lax::error::Error as LapackError;
 use ndarray::{Axis, OwnedRepr};
@@ -15,20 +10,12 @@ use ndarray_linalg::{
 use super::{Eigen, EngineError, Svd, mirror_lower};
 use crate::tensor::Matrix;
 
-/// Held while the library works.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 pub(super) fn singular_values(a: &Matrix) -> Result<Vec<f64>, EngineError> {
-    let _turn = turn();
     let (_, s, _) = a.svddc(JobSvd::None).map_err(|_| not_converged(a))?;
     Ok(s.to_vec())
 }
 
 pub(super) fn thin_svd(a: &Matrix) -> Result<Svd, EngineError> {
-    let _turn = turn();
     match a.svddc(JobSvd::Some) {
         Ok((Some(u), s, Some(vt))) => Ok(Svd { u, s: s.to_vec(), vt }),
         _ => Err(not_converged(a)),
@@ -39,7 +26,6 @@ pub(super) fn symmetric_eigen(a: &Matrix) -> Result<Eigen, EngineError> {
     // Of a row-major matrix ndarray-linalg hands on the other triangle than it is asked for, so both are made the same.
     let mut whole = a.clone();
     mirror_lower(&mut whole);
-    let _turn = turn();
     let (values, vectors) = whole.eigh(UPLO::Lower).map_err(|_| not_converged(a))?;
     Ok(Eigen { values: values.to_vec(), vectors })
 }
@@ -53,7 +39,6 @@ pub(super) struct Factor(CholeskyFactorized<OwnedRepr<f64>>);
 
 impl Factor {
     pub(super) fn new(a: &Matrix) -> Result<Self, EngineError> {
-        let _turn = turn();
         a.clone().factorizec_into(UPLO::Lower).map(Self).map_err(|error| match error {
             // LAPACK counts the leading minors from 1.
             LinalgError::Lapack(LapackError::LapackComputationalFailure { return_code }) => {
@@ -65,7 +50,6 @@ impl Factor {
 
     /// One dpotrs a column: ndarray-linalg solves for one vector at a time.
     pub(super) fn solve(&self, rhs: &Matrix) -> Result<Matrix, EngineError> {
-        let _turn = turn();
         let mut solution = rhs.clone();
         for mut column in solution.axis_iter_mut(Axis(1)) {
             let solved = self.0.solvec(&column).map_err(|_| shape_mismatch(&self.0, rhs))?;
