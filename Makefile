@@ -14,7 +14,7 @@ ZSH_COMPLETION := $(INSTALLED)/share/zsh/site-functions/_diagnose
 FISH_COMPLETION := $(INSTALLED)/share/fish/vendor_completions.d/diagnose.fish
 MANUAL := $(INSTALLED)/share/man/man1
 
-.PHONY: help demo test pages check bench fuzz world install uninstall notebooks strip-notebooks
+.PHONY: help demo test kernels pages check bench fuzz world install uninstall notebooks strip-notebooks
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,7 +41,7 @@ demo: ## build, foresee a collapse, compare a healthy, a fatal and a cured edit,
 
 # One thread of OpenBLAS: the tests start programs, and when a process forks OpenBLAS ends its threads, also those at work.
 test: ## every test, and again on the system's LAPACK where OpenBLAS is found
-	@.ci/setup compiler lapack
+	@.ci/setup compiler kernels lapack
 	cargo test --locked
 	@if pkg-config --exists openblas 2>/dev/null; then \
 		echo 'the same with --features lapack, on OpenBLAS '"$$(pkg-config --modversion openblas)"; \
@@ -49,6 +49,11 @@ test: ## every test, and again on the system's LAPACK where OpenBLAS is found
 	else \
 		echo 'SKIPPED: the tests with --features lapack, because pkg-config finds no OpenBLAS'; \
 	fi
+
+kernels: ## the CUDA kernels without a GPU: every one run on the CPU, and compiled for three GPUs (DIAGNOSE_REQUIRE_NVRTC=1: or fail)
+	@.ci/setup compiler kernels nvrtc
+	@nvidia=$$(echo "$$PWD"/target/nvrtc-venv/lib/python3*/site-packages/nvidia/cu13); \
+	LD_LIBRARY_PATH=$$nvidia/lib DIAGNOSE_PTXAS=$$nvidia/bin/ptxas DIAGNOSE_REQUIRE_KERNELS=1 cargo test --locked --test kernels
 
 pages: ## open the HTML report in a headless Chromium: sorting, names, contrast, narrow screens, paper (DIAGNOSE_BROWSER=require: or fail)
 	@.ci/setup compiler browser

@@ -34,10 +34,10 @@ fn main() {
 fn measure(relative: f64, before: &[u8], after: &[u8]) {
     let stored = |bytes| StoredMatrix { dtype: Dtype::BF16, bytes, rows: ROWS, cols: COLS };
     let (before, after) = (stored(before), stored(after));
-    let delta = StoredDelta { before, after };
+    let delta = StoredDelta { before, after, products: None };
     println!("rank one at {relative}, {ROWS}×{COLS} bf16, {} threads", rayon::current_num_threads());
-    let ours = best_of(7, || spectrum_of_change(before, after, &SpectrumOptions::default()));
-    if let Ok(found) = spectrum_of_change(before, after, &SpectrumOptions::default()) {
+    let ours = best_of(7, || spectrum_of_change(before, after, None, &SpectrumOptions::default()));
+    if let Ok(found) = spectrum_of_change(before, after, None, &SpectrumOptions::default()) {
         println!("  {found:?}");
     }
     println!("  spectrum of the change: {:.1} ms", ours * 1e3);

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use collapse_diagnostics::compute::Device;
 use collapse_diagnostics::evaluate::{self, EvaluateError, Perplexity, Scoring};
 use collapse_diagnostics::keys::first_token::{self, FirstToken, FirstTokenPlan, Measurement, Standing};
 use collapse_diagnostics::keys::{MomentError, MomentPlan, Moments};
@@ -159,7 +160,7 @@ fn second_moments_are_those_of_numpy_with_the_first_position_and_without() {
     for skip_first in [false, true] {
         let plan = MomentPlan { layers: vec![2, 0], skip_first };
         let mut moments = Moments::begin(&model, &texts, &plan).unwrap();
-        while moments.advance(&model, &texts).unwrap() {}
+        while moments.advance(&model, &texts, &Device::default()).unwrap() {}
         moments.mirror().unwrap();
         for found in &moments.layers {
             let expected = expected["moments"].as_array().unwrap().iter().find(|expected| {
@@ -190,7 +191,7 @@ fn a_plan_that_cannot_be_is_refused_before_a_text_is_run() {
     assert!(matches!(begin(vec![1, 1]), MomentError::Layers));
     let plan = MomentPlan { layers: vec![0], skip_first: false };
     let mut nothing = Moments::begin(&model, &[""], &plan).unwrap();
-    while nothing.advance(&model, &[""]).unwrap() {}
+    while nothing.advance(&model, &[""], &Device::default()).unwrap() {}
     assert!(matches!(nothing.mirror(), Err(MomentError::NoTokens { texts: 1 })));
 }
 

@@ -108,7 +108,8 @@ fn plant(cell: Cell, weights: Weights, seed: u64) -> ChangeSpectrum {
     let before = stored(&mut base.iter().map(|&w| f64::from(w)));
     let after = stored(&mut base.iter().zip(&update).map(|(&w, &u)| f64::from(w) + scale * f64::from(u)));
     let matrix = |bytes| StoredMatrix { dtype, bytes, rows, cols };
-    spectrum_of_change(matrix(&before), matrix(&after), &SpectrumOptions::default()).expect("finite matrices")
+    spectrum_of_change(matrix(&before), matrix(&after), None, &SpectrumOptions::default())
+        .expect("finite matrices")
 }
 
 fn norm(values: &[f32]) -> f64 {

@@ -97,6 +97,10 @@ pub(super) struct Global {
     )]
     pub(super) device: Device,
 
+    /// MiB of a device's memory that streaming takes at most; never changes a byte of the report
+    #[arg(long, global = true, env = "DIAGNOSE_DEVICE_MEMORY", hide_env = true, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(4..))]
+    pub(super) device_memory: u16,
+
     /// Worker threads, 1 to 1024 [default: all cores]; never changes a byte of the report
     #[arg(long, global = true, env = "DIAGNOSE_THREADS", hide_env = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::keys::plot_format;
 use super::settings::Settings;
 use super::{exit, output};
+use crate::compute::Device;
 use crate::correlate::{Correlations, IntervalChoice, PChoice, Plan, correlate, scatter};
 use crate::reader::{Table, read_tables};
 use crate::regress::{Direction, known_direction};
@@ -19,11 +20,11 @@ const PANELS: usize = 12;
 /// Compares and reports.
 pub(super) fn run(args: &CorrelateArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::ALL)?;
-    settings.computes_on_cpu("correlate")?;
+    let device = settings.device()?;
     let plot = args.plot.as_deref().map(|path| plot_format(path).map(|format| (path, format))).transpose()?;
     output::check(args.plot.as_deref())?;
     let table = read_tables(&args.tables)?;
-    let plan = plan(args);
+    let plan = plan(args, &device);
     let correlations = correlate(&table, &plan)?;
     let report = CorrelateReport { tables: &args.tables, plan: &plan, correlations: &correlations };
     output::write(settings.output.as_deref(), |out| report.write(format, &settings.page(args.top), out))?;
@@ -33,7 +34,7 @@ pub(super) fn run(args: &CorrelateArgs, settings: &Settings) -> Result<u8, Failu
     }
 }
 
-fn plan(args: &CorrelateArgs) -> Plan<'_> {
+fn plan<'a>(args: &'a CorrelateArgs, device: &'a Device) -> Plan<'a> {
     Plan {
         x: args.x.as_deref(),
         y: &args.y,
@@ -57,6 +58,7 @@ fn plan(args: &CorrelateArgs) -> Plan<'_> {
         resamples: usize::try_from(args.resamples).unwrap_or(usize::MAX),
         seed: args.seed,
         collapsed: args.collapsed.as_ref(),
+        device,
         higher_is_better: |name| known_direction(name).map(|direction| direction == Direction::Higher),
     }
 }

@@ -9,6 +9,7 @@ use super::args::{DeltasArgs, FailOn, Spectrum};
 use super::failure::Failure;
 use super::output;
 use super::settings::Settings;
+use crate::compute::Device;
 use crate::deltas::{self, Deltas, DeltasError, Expectation, Level, Plan, Receipt, SpectrumPlan, Status};
 use crate::reader::{Checkpoint, Ledger, ReadError, sha256};
 use crate::report::{self, DeltasReport, Format};
@@ -26,10 +27,10 @@ pub(super) fn run(args: &DeltasArgs, settings: &Settings) -> Result<u8, Failure>
         return Err(Failure::new("usage", format!("--histogram has no place in {format}"))
             .hint("use --format table, json, jsonl or markdown"));
     }
-    settings.computes_on_cpu("deltas")?;
+    let device = settings.device()?;
     let (before, after) = (open(&args.before, settings)?, open(&args.after, settings)?);
     let started = Instant::now();
-    let compared = deltas::compare(&before, &after, &plan(args), &settings.narrator());
+    let compared = deltas::compare(&before, &after, &plan(args, device), &settings.narrator());
     let mut deltas = compared.map_err(incomparable)?;
     if settings.verbose {
         output::tell(&duration(&deltas, started));
@@ -58,6 +59,9 @@ fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
 pub(super) fn incomparable(error: DeltasError<ReadError>) -> Failure {
     match error {
         DeltasError::Read(error) => error.into(),
+        DeltasError::Device(error) => {
+            Failure::new("device", error).hint("run it on the processor with --device cpu")
+        }
         DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),
         DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
         DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),
@@ -85,8 +89,9 @@ fn against_ledger(
 }
 
 /// The plan as meant.
-fn plan(args: &DeltasArgs) -> Plan {
+fn plan(args: &DeltasArgs, device: Device) -> Plan {
     Plan {
+        device,
         only: args.only.clone(),
         spectrum: match args.spectrum {
             None => SpectrumPlan::default(),

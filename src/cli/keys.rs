@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::progress::Unit;
 use super::settings::Settings;
 use super::{inputs, output, screen};
+use crate::compute::Device;
 use crate::deltas::Progress as _;
 use crate::keys::{
     self, Adjustment, ContextFacts, ContextStyle, Diagnosis, Level, MeanOver, Origin, ProjectionMethod,
@@ -34,14 +35,14 @@ pub(super) fn run(args: &KeysArgs, settings: &Settings) -> Result<u8, Failure> {
         return screen::run(cases, model, args, settings);
     }
     let format = settings.format(&Format::ALL)?;
-    settings.computes_on_cpu("keys")?;
+    let device = settings.device()?;
     let plot = args.plot.as_deref().map(|path| plot_format(path).map(|format| (path, format))).transpose()?;
     output::check(args.plot.as_deref())?;
     output::check(args.contexts_out.as_deref())?;
     let plane = args.plot.is_some() || args.projection.is_some() || format == Format::Html;
     let diagnosis = match (&args.model, &args.activations) {
-        (Some(model), _) => of_model(model, args, plane, settings)?,
-        (None, Some(dump)) => of_dump(dump, args, settings)?,
+        (Some(model), _) => of_model(model, args, plane, (settings, &device))?,
+        (None, Some(dump)) => of_dump(dump, args, (settings, &device))?,
         (None, None) => return Err(Failure::new("usage", "neither --model nor --activations is given")),
     };
     let projection = plane.then(|| project(&diagnosis, args.projection));
@@ -72,13 +73,13 @@ fn of_model(
     path: &Path,
     args: &KeysArgs,
     keep_keys: bool,
-    settings: &Settings,
+    (settings, device): (&Settings, &Device),
 ) -> Result<Diagnosis, Failure> {
     let cases = inputs::cases(args.case.as_deref().unwrap_or_default())?;
     let model = Model::open(path, &settings.limits, settings.io)?;
     let layer = layer(&model, args.layer)?;
     let module = model.down_projection(layer);
-    let adjustment = adjustment(&model, &module, args, settings)?;
+    let adjustment = adjustment(&model, &module, args, settings)?.on(device.clone());
     let style = args.context_style.map_or_else(ContextStyle::default, ContextStyle::from);
     let (contexts, source) = inputs::contexts(&model, args.contexts.as_deref(), style, args.seed)?;
     if let Some(path) = &args.contexts_out {
@@ -138,7 +139,11 @@ fn adjustment(
     }
 }
 
-fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosis, Failure> {
+fn of_dump(
+    path: &Path,
+    args: &KeysArgs,
+    (settings, device): (&Settings, &Device),
+) -> Result<Diagnosis, Failure> {
     let rows = read_dumped_keys(path, &settings.limits, settings.io)?;
     let length = rows.iter().flatten().map(|keys| keys.mean.len()).next();
     let unadjusted = rows.iter().flatten().any(|keys| keys.adjusted.is_none());
@@ -152,6 +157,7 @@ fn of_dump(path: &Path, args: &KeysArgs, settings: &Settings) -> Result<Diagnosi
         (None, Some(length)) if args.no_moments => Some(Adjustment::none(length)),
         (None, _) => None,
     };
+    let adjustment = adjustment.map(|adjustment| adjustment.on(device.clone()));
     Ok(Diagnosis {
         origin: Origin::Dump { path: path.to_owned() },
         contexts: None,

@@ -15,6 +15,7 @@ use super::progress::{Narrator, Unit};
 use super::settings::Settings;
 use super::texts::Texts;
 use super::{exit, output};
+use crate::compute::Device;
 use crate::deltas::Progress as _;
 use crate::keys::{LayerMoment, MomentError, MomentPlan, Moments};
 use crate::model::Model;
@@ -28,7 +29,7 @@ pub(super) fn run(args: &MomentsArgs, settings: &Settings) -> Result<u8, Failure
         return Err(Failure::new("usage", "moments are written to a file, and none is named")
             .hint("add -o FILE.safetensors"));
     };
-    settings.computes_on_cpu("moments")?;
+    let device = settings.device()?;
     let mut texts = Texts::read(&args.texts)?;
     texts.usable.truncate(args.samples.unwrap_or(usize::MAX));
     let model = Model::open(&args.model, &settings.limits, settings.io)?;
@@ -41,7 +42,7 @@ pub(super) fn run(args: &MomentsArgs, settings: &Settings) -> Result<u8, Failure
     }
     let narrator = settings.counter(Unit::Things("texts"));
     narrator.begin("summing keys", texts.usable.len() as u64);
-    let summed = sum(&mut moments, &model, &texts.usable, (&part, args.save_every), &narrator);
+    let summed = sum(&mut moments, &model, &texts.usable, (&part, args.save_every), (&device, &narrator));
     narrator.end();
     summed?;
     save(&mut moments, destination)?;
@@ -60,14 +61,14 @@ fn sum(
     model: &Model,
     texts: &[String],
     (part, save_every): (&Path, u32),
-    narrator: &Narrator,
+    (device, narrator): (&Device, &Narrator),
 ) -> Result<(), Failure> {
     let (started, tokens_before) = (Instant::now(), moments.tokens);
     narrator.advance(moments.texts as u64);
     let mut unsaved = 0;
     loop {
         let texts_before = moments.texts;
-        if !moments.advance(model, texts)? {
+        if !moments.advance(model, texts, device)? {
             return Ok(());
         }
         narrator.note(|| speed(moments.tokens - tokens_before, started));

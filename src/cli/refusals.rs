@@ -87,6 +87,7 @@ impl From<AdjustmentError> for Failure {
             | AdjustmentError::NotFinite { .. }
             | AdjustmentError::NotSquare { .. } => "malformed-moment",
             AdjustmentError::Engine(_) => "internal",
+            AdjustmentError::Device(_) => "device",
             _ => "singular-moment",
         };
         let failure = Self::new(kind, &error);
@@ -152,6 +153,7 @@ impl From<MomentError> for Failure {
             ),
             MomentError::NoTokens { .. } => ("no-tokens", "give texts with something in them"),
             MomentError::OtherRun => ("other-run", "run without --resume to begin anew"),
+            MomentError::Device(_) => ("device", "run it on the processor with --device cpu"),
             MomentError::Shape(_) => ("internal", "this is an error of diagnose: please report it"),
         };
         Self::new(kind, message).hint(hint)

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use super::args::{Device, Global, Io, When};
 use super::failure::Failure;
 use super::progress::{Narrator, Unit, Voice};
+use crate::compute::{self, Choice};
 use crate::gpu;
 use crate::reader::{IoMode, Limits};
 use crate::report::{Format, Page, Paint};
 
+/// What helps where a device is not there.
+const DEVICE_HINT: &str = "use --device auto or --device cpu; 'diagnose doctor' shows what is there";
 /// Columns of a page that no terminal shows.
 const PAGE_WIDTH: usize = 100;
 
@@ -26,6 +29,7 @@ pub(super) struct Settings {
     color: When,
     progress: When,
     device: Device,
+    device_memory: usize,
 }
 
 impl Settings {
@@ -48,6 +52,7 @@ impl Settings {
             color: global.color,
             progress: global.progress,
             device: global.device,
+            device_memory: usize::from(global.device_memory).saturating_mul(1 << 20),
         })
     }
 
@@ -113,6 +118,20 @@ impl Settings {
         Self { output: None, ..self.clone() }.format(available)
     }
 
+    /// Where this command computes what it has a kernel for.
+    pub(super) fn device(&self) -> Result<compute::Device, Failure> {
+        let choice = match self.device {
+            Device::Auto => Choice::Auto,
+            Device::Cpu => Choice::Cpu,
+            Device::Cuda(ordinal) => Choice::Cuda(ordinal),
+        };
+        let device = compute::Device::choose(choice).map_err(|error| {
+            let named = if let Device::Cuda(ordinal) = self.device { ordinal } else { 0 };
+            Failure::new("device", format!("cannot compute on cuda:{named}: {error}")).hint(DEVICE_HINT)
+        })?;
+        Ok(device.with_memory(self.device_memory))
+    }
+
     /// Refuses `--device cuda` for a command that has no kernel, with the reason that comes first: no device at all.
     pub(super) fn computes_on_cpu(&self, command: &str) -> Result<(), Failure> {
         let Device::Cuda(ordinal) = self.device else { return Ok(()) };
@@ -125,8 +144,7 @@ impl Settings {
                 format!("cannot compute on cuda:{ordinal}: {command} has no CUDA kernel in this version")
             }
         };
-        Err(Failure::new("device", refusal)
-            .hint("use --device auto or --device cpu; 'diagnose doctor' shows what is there"))
+        Err(Failure::new("device", refusal).hint(DEVICE_HINT))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why columns cannot be compared.
 
+use crate::compute::GpuError;
+
 /// What is wrong with the columns or the rule that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -23,6 +25,9 @@ pub enum CorrelateError {
     /// A rule that is none.
     #[error("`{rule}` is no rule: {reason}")]
     Rule { rule: String, reason: &'static str },
+    /// Permutations that were asked of a device.
+    #[error("{reason}")]
+    Device { reason: String },
     /// A cell that does not say whether the row is a collapsed model.
     #[error("row {row} of the column `{column}` is `{text}`, which says neither yes nor no")]
     Label { column: String, row: usize, text: String },
@@ -38,6 +43,7 @@ impl CorrelateError {
             Self::NoNumbers { .. } => "no-numbers",
             Self::NothingToCompare { .. } => "nothing-to-compare",
             Self::Rule { .. } => "collapsed-rule",
+            Self::Device { .. } => "device",
             Self::Label { .. } => "collapsed-label",
         }
     }
@@ -52,8 +58,15 @@ impl CorrelateError {
             Self::Rule { .. } | Self::Label { .. } => {
                 "a rule is a column of yes and no, or a comparison such as 'perplexity>=1000' or 'verdict.level=collapse'"
             }
+            Self::Device { .. } => "run it on the processor with --device cpu",
             Self::NoColumn { .. } | Self::NoNumbers { .. } => return None,
         })
+    }
+}
+
+impl From<GpuError> for CorrelateError {
+    fn from(error: GpuError) -> Self {
+        Self::Device { reason: error.to_string() }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Group {
 ///
 /// # Errors
 /// [`CorrelateError`], where a column is not there or holds no number, perplexity cannot be found among several, or the rule
-/// for collapsed models does not apply.
+/// for collapsed models does not apply; or the device fails.
 pub fn correlate(table: &Table, plan: &Plan<'_>) -> Result<Correlations, CorrelateError> {
     let choice = Choice::of(table, plan)?;
     let labels = plan.collapsed.map(|rule| rule.labels(table)).transpose()?;
@@ -53,7 +53,7 @@ pub fn correlate(table: &Table, plan: &Plan<'_>) -> Result<Correlations, Correla
             (Some(labels), Some(rule)) => separations(&rows, &choice, labels, rule, plan),
             _ => Vec::new(),
         };
-        groups.push(Group { by, pairs: pairs(&rows, &choice, plan), separations, rows });
+        groups.push(Group { by, pairs: pairs(&rows, &choice, plan)?, separations, rows });
     }
     adjust(&mut groups);
     Ok(Correlations { x: choice.x.name.clone(), groups, mixed: choice.mixed, same_task: choice.same_task })
@@ -102,6 +102,7 @@ fn adjust(groups: &mut [Group]) {
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail")]
 mod tests {
     use super::*;
+    use crate::compute::CPU;
     use crate::correlate::{IntervalChoice, PChoice, Rule, Unmeasured, scatter};
     use crate::stats::{Measure, PKind, permutation_p};
 
@@ -138,6 +139,7 @@ mod tests {
             resamples: 100,
             seed: 1,
             collapsed: None,
+            device: &CPU,
             higher_is_better: |name| Some(name == "acc"),
         }
     }

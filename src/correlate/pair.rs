@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::choice::Choice;
 use super::{IntervalChoice, PChoice, Plan};
+use crate::compute::{GpuError, permutation_p};
 use crate::reader::{Cell, Column};
-use crate::stats::{Association, Interval, PValue, permutation_p, tied};
+use crate::stats::{Association, Interval, PValue, tied};
 
 /// What two columns have to do with each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,12 +89,12 @@ impl Selected {
 }
 
 /// Every y against x in these rows.
-pub(super) fn pairs(rows: &[usize], choice: &Choice<'_>, plan: &Plan<'_>) -> Vec<Pair> {
+pub(super) fn pairs(rows: &[usize], choice: &Choice<'_>, plan: &Plan<'_>) -> Result<Vec<Pair>, GpuError> {
     let selected: Vec<Selected> = choice.y.iter().map(|y| Selected::of(rows, choice.x, y)).collect();
     let permuted =
-        if plan.p == PChoice::Permutation { permuted(&selected, plan) } else { vec![None; selected.len()] };
+        if plan.p == PChoice::Permutation { permuted(&selected, plan)? } else { vec![None; selected.len()] };
     let each = choice.y.par_iter().zip(&selected).zip(permuted);
-    each.map(|((y, selected), p)| pair(rows.len(), (choice.x, y), selected, p, plan)).collect()
+    Ok(each.map(|((y, selected), p)| pair(rows.len(), (choice.x, y), selected, p, plan)).collect())
 }
 
 fn pair(
@@ -147,7 +148,7 @@ fn why_not(selected: &Selected) -> Unmeasured {
 }
 
 /// Permuted p-values: columns with the same rows share their permutations.
-fn permuted(selected: &[Selected], plan: &Plan<'_>) -> Vec<Option<PValue>> {
+fn permuted(selected: &[Selected], plan: &Plan<'_>) -> Result<Vec<Option<PValue>>, GpuError> {
     let mut same_rows: HashMap<&[usize], Vec<usize>> = HashMap::new();
     for (at, own) in selected.iter().enumerate() {
         same_rows.entry(&own.rows).or_default().push(at);
@@ -157,12 +158,12 @@ fn permuted(selected: &[Selected], plan: &Plan<'_>) -> Vec<Option<PValue>> {
         let members: Vec<&Selected> = places.iter().filter_map(|&at| selected.get(at)).collect();
         let Some(first) = members.first() else { continue };
         let ys: Vec<&[f64]> = members.iter().map(|own| own.y.as_slice()).collect();
-        let p = permutation_p(plan.measure, &first.x, &ys, plan.permutations, plan.seed);
+        let p = permutation_p(plan.device, plan.measure, &first.x, &ys, plan.permutations, plan.seed)?;
         for (at, p) in places.into_iter().zip(p) {
             if let Some(place) = found.get_mut(at) {
                 *place = p;
             }
         }
     }
-    found
+    Ok(found)
 }

@@ -1,6 +1,7 @@
 //! What is to be compared, and how.
 
 use super::Rule;
+use crate::compute::Device;
 use crate::stats::Measure;
 
 /// Where p-values come from.
@@ -49,6 +50,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Which rows are collapsed models, where that is asked.
     pub collapsed: Option<&'a Rule>,
+    /// Where permutations are made.
+    pub device: &'a Device,
     /// Whether higher is better, by a column's name; `None` where nobody knows.
     pub higher_is_better: fn(&str) -> Option<bool>,
 }

@@ -10,6 +10,7 @@ use super::{
     Change, Deltas, NamePattern, Receipt, Side, SpectrumOutcome, Status, Summary, TensorDelta, receipt,
     signature, spectra, verdict,
 };
+use crate::compute::{Device, GpuError};
 use crate::model::role_of;
 use crate::tensor::{Dtype, Entry, Printable, Source};
 
@@ -24,6 +25,8 @@ pub struct Plan {
     pub norms: bool,
     /// What is expected of the pair.
     pub receipt: Receipt,
+    /// Where numbers are made.
+    pub device: Device,
 }
 
 /// Which singular values of the changes are computed.
@@ -49,6 +52,9 @@ pub enum DeltasError<E: std::error::Error + 'static> {
     /// A file could not be read, or changed while it was.
     #[error(transparent)]
     Read(#[from] E),
+    /// The device that was to make the numbers.
+    #[error(transparent)]
+    Device(GpuError),
     /// `--only` leaves nothing to compare.
     #[error("no tensor of either side matches {0}")]
     NothingSelected(String),
@@ -144,18 +150,18 @@ fn measure<S: Source>(
     pairs: &mut [Pair<'_, S>],
     plan: &Plan,
     progress: &dyn Progress,
-) -> Result<Vec<TensorDelta>, S::Error> {
+) -> Result<Vec<TensorDelta>, DeltasError<S::Error>> {
     // In the order of the file, so that a disk is read forwards.
     pairs.sort_by_key(|pair| (pair.before.1.file, pair.before.1.offset));
     let (unread, read): (Vec<Pair<'_, S>>, Vec<Pair<'_, S>>) =
         pairs.iter().partition(|pair| !plan.norms && pair.is_same_storage());
-    let found = pass::run(&read, plan.norms, progress)?;
+    let found = pass::run(&read, plan.norms, &plan.device, progress)?;
     let mut measured = Vec::with_capacity(read.len());
     for (pair, found) in read.into_iter().zip(found) {
         let delta = conclude(&pair, found);
         measured.push((pair, delta));
     }
-    spectra::fill(&mut measured, plan.spectrum, progress)?;
+    spectra::fill(&mut measured, (plan.spectrum, &plan.device), progress)?;
     let unread = unread.iter().map(|pair| blank_pair(pair, Status::Identical));
     Ok(unread.chain(measured.into_iter().map(|(_, delta)| delta)).collect())
 }

@@ -43,6 +43,7 @@ mod receipt;
 mod sample;
 mod signature;
 mod spectra;
+mod streamed;
 mod trace;
 mod verdict;
 mod windows;

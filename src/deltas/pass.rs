@@ -23,9 +23,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::{Quantiles, windows};
+use super::streamed::numbers;
+use super::{DeltasError, Quantiles, windows};
 use crate::compute::{
-    Boundaries, CHUNK, ChunkPair, ChunkStats, Largest, Scratch, Totals, largest_of, pair_stats,
+    Boundaries, CHUNK, ChunkPair, ChunkStats, Device, Largest, PairStreams, Scratch, StreamedPair, Totals,
+    largest_of, pair_stats,
 };
 use crate::tensor::{Entry, NumberKind, Source};
 
@@ -143,9 +145,12 @@ pub(super) enum Found {
 pub(super) fn run<S: Source>(
     pairs: &[Pair<'_, S>],
     norms: bool,
+    device: &Device,
     progress: &dyn Progress,
-) -> Result<Vec<Found>, S::Error> {
-    progress.begin("comparing", pairs.iter().map(Pair::bytes).sum());
+) -> Result<Vec<Found>, DeltasError<S::Error>> {
+    let bytes = pairs.iter().map(Pair::bytes).sum();
+    let mut streams = PairStreams::open(device, bytes).map_err(DeltasError::Device)?;
+    progress.begin("comparing", bytes);
     let mut found = Vec::with_capacity(pairs.len());
     let mut rest = pairs;
     while !rest.is_empty() {
@@ -155,7 +160,7 @@ pub(super) fn run<S: Source>(
             chunks <= BATCH
         });
         let (batch, later) = rest.split_at(fitting.count().max(1));
-        found.extend(run_batch(batch, norms, progress)?);
+        found.extend(run_batch(batch, norms, streams.as_mut(), progress)?);
         rest = later;
     }
     progress.end();
@@ -165,20 +170,25 @@ pub(super) fn run<S: Source>(
 fn run_batch<S: Source>(
     pairs: &[Pair<'_, S>],
     norms: bool,
+    streams: Option<&mut PairStreams<'_>>,
     progress: &dyn Progress,
-) -> Result<Vec<Found>, S::Error> {
-    let tasks: Vec<Task<'_, S>> = pairs.iter().map(|&pair| Task::new(pair, norms)).collect();
+) -> Result<Vec<Found>, DeltasError<S::Error>> {
+    let tasks: Vec<Task<'_, S>> =
+        pairs.iter().map(|&pair| Task::new(pair, norms, streams.is_some())).collect();
     let mut units: Vec<Unit<'_, S>> = tasks.iter().flat_map(Task::units).collect();
     units.par_iter_mut().try_for_each(|unit| {
         unit.stats = unit.task.look_at(unit.chunk)?;
         progress.advance(unit.task.pair.bytes() / unit.task.pair.chunks());
-        Ok(())
+        Ok::<(), S::Error>(())
     })?;
+    if let Some(streams) = streams {
+        stream(&mut units, streams)?;
+    }
     // Chunks that were equal and passed before the first difference of their tensor was met.
     units.par_iter_mut().filter(|unit| unit.stats.is_none() && unit.task.wants_numbers()).try_for_each(
         |unit| {
             unit.stats = unit.task.look_at(unit.chunk)?;
-            Ok(())
+            Ok::<(), S::Error>(())
         },
     )?;
     let mut by_task = Vec::with_capacity(tasks.len());
@@ -188,7 +198,28 @@ fn run_batch<S: Source>(
         by_task.push((task, own));
         rest = others;
     }
-    by_task.into_par_iter().map(|(task, chunks)| task.conclude(chunks)).collect()
+    let found: Result<Vec<Found>, S::Error> =
+        by_task.into_par_iter().map(|(task, chunks)| task.conclude(chunks)).collect();
+    Ok(found?)
+}
+
+/// The numbers of pairs that a device makes, pair by pair; `units` stand in the order of their tasks.
+fn stream<S: Source>(
+    units: &mut [Unit<'_, S>],
+    streams: &mut PairStreams<'_>,
+) -> Result<(), DeltasError<S::Error>> {
+    for units in units.chunk_by_mut(|a, b| std::ptr::eq(a.task, b.task)) {
+        let Some(task) = units.first().map(|unit| unit.task) else { continue };
+        if !(task.streams && task.wants_numbers()) {
+            continue;
+        }
+        let StreamedPair { chunks, largest } = numbers(&task.pair, &task.boundaries()?, streams)?;
+        for (unit, stats) in units.iter_mut().zip(chunks) {
+            unit.stats = Some(stats);
+        }
+        let _ = task.largest.set(largest);
+    }
+    Ok(())
 }
 
 /// One pair on its way through the pass.
@@ -197,6 +228,10 @@ struct Task<'a, S> {
     /// True as soon as one chunk differs, from the start where numbers are wanted anyway.
     numbers: AtomicBool,
     boundaries: OnceLock<Boundaries>,
+    /// Whether a device makes the numbers, if they are wanted.
+    streams: bool,
+    /// The largest difference, where the device has found it.
+    largest: OnceLock<Largest>,
 }
 
 /// One chunk of a task, and what it came to.
@@ -207,9 +242,11 @@ struct Unit<'a, S> {
 }
 
 impl<'a, S: Source> Task<'a, S> {
-    fn new(pair: Pair<'a, S>, norms: bool) -> Self {
+    fn new(pair: Pair<'a, S>, norms: bool, has_device: bool) -> Self {
         let numbers = (norms && pair.is_numeric()) || pair.before.1.dtype != pair.after.1.dtype;
-        Self { pair, numbers: AtomicBool::new(numbers), boundaries: OnceLock::new() }
+        let streams = has_device && pair.has_kernel();
+        let numbers = AtomicBool::new(numbers);
+        Self { pair, numbers, boundaries: OnceLock::new(), streams, largest: OnceLock::new() }
     }
 
     /// Whether every chunk has to be read as numbers.
@@ -223,6 +260,9 @@ impl<'a, S: Source> Task<'a, S> {
 
     /// `None` where the chunk is equal and its numbers are not known to be wanted.
     fn look_at(&self, chunk: u64) -> Result<Option<ChunkStats>, S::Error> {
+        if self.streams && self.wants_numbers() {
+            return Ok(None);
+        }
         self.pair.chunk(chunk, |pair, scratch| {
             if !self.numbers.load(Ordering::Relaxed) {
                 if pair.before == pair.after {
@@ -230,7 +270,7 @@ impl<'a, S: Source> Task<'a, S> {
                 }
                 self.numbers.store(true, Ordering::Relaxed);
             }
-            if !self.pair.is_numeric() {
+            if self.streams || !self.pair.is_numeric() {
                 return Ok(None);
             }
             Ok(Some(pair_stats(pair, &self.boundaries()?, scratch)))
@@ -256,7 +296,10 @@ impl<'a, S: Source> Task<'a, S> {
         }
         let totals = add_up(chunks.iter().filter_map(|unit| unit.stats.as_ref()));
         let boundaries = self.boundaries.get().copied().unwrap_or(Boundaries::ALL);
-        let largest = largest(&self.pair, &totals)?;
+        let largest = match self.largest.get() {
+            Some(known) => *known,
+            None => largest(&self.pair, &totals)?,
+        };
         let quantiles = match windows::quantiles(&totals, &boundaries) {
             Some(known) => known,
             None => {

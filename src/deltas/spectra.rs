@@ -3,7 +3,9 @@
 use super::change::relative;
 use super::pass::{Pair, Progress};
 use super::{Change, Spectrum, SpectrumOutcome, SpectrumPlan, Status, TensorDelta};
-use crate::compute::{ChangeSpectrum, SpectrumOptions, StoredMatrix, spectral_norm, spectrum_of_change};
+use crate::compute::{
+    ChangeSpectrum, Device, SpectrumOptions, StoredMatrix, spectral_norm, spectrum_of_change,
+};
 use crate::tensor::{Entry, NumberKind, Source};
 
 /// Matrices that get a spectrum unless every one is asked for: an edit of facts changes a handful of
@@ -19,7 +21,7 @@ const MOST_CHANGED: usize = 16;
 /// threads share the work on each, so memory is that of one pair of matrices and its bases.
 pub(super) fn fill<S: Source>(
     changed: &mut [(Pair<'_, S>, TensorDelta)],
-    plan: SpectrumPlan,
+    (plan, device): (SpectrumPlan, &Device),
     progress: &dyn Progress,
 ) -> Result<(), S::Error> {
     let (top, limit) = match plan {
@@ -35,7 +37,7 @@ pub(super) fn fill<S: Source>(
     let mut buffers = [Vec::new(), Vec::new()];
     for (rank, (pair, delta)) in matrices.into_iter().enumerate() {
         delta.spectrum = if rank < limit {
-            let outcome = spectrum(pair, delta, top, &mut buffers)?;
+            let outcome = spectrum(pair, delta, (top, device), &mut buffers)?;
             progress.advance(pair.bytes());
             outcome
         } else {
@@ -60,7 +62,7 @@ fn is_matrix_change<S: Source>(pair: &Pair<'_, S>, delta: &TensorDelta) -> bool 
 fn spectrum<S: Source>(
     pair: &Pair<'_, S>,
     delta: &TensorDelta,
-    top: usize,
+    (top, device): (usize, &Device),
     [buffer_before, buffer_after]: &mut [Vec<u8>; 2],
 ) -> Result<SpectrumOutcome, S::Error> {
     let Some(change) = &delta.change else { return Ok(SpectrumOutcome::NotApplicable) };
@@ -72,7 +74,7 @@ fn spectrum<S: Source>(
         return Ok(SpectrumOutcome::Skipped("the matrix is too large for this machine".to_owned()));
     };
     let options = SpectrumOptions { top, ..SpectrumOptions::default() };
-    let found = spectrum_of_change(before, after, &options);
+    let found = spectrum_of_change(device, before, after, &options);
     let before_norm = spectral_norm(&before, options.seed);
     Ok(match (found, before_norm) {
         (Ok(found), Ok(before_norm)) => SpectrumOutcome::Computed(describe(found, before_norm, change)),

@@ -1,6 +1,8 @@
 //! The stand-in of a build without the feature `cuda`: everything is absent.
 
-use super::DeviceInfo;
+use std::sync::Arc;
+
+use super::{DeviceInfo, GpuError, Machine};
 
 const REASON: &str = "this build is without the feature cuda";
 
@@ -10,6 +12,14 @@ const REASON: &str = "this build is without the feature cuda";
 /// Always: the build has no CUDA.
 pub fn probe() -> Result<Vec<DeviceInfo>, String> {
     Err(REASON.to_owned())
+}
+
+/// No device either.
+///
+/// # Errors
+/// Always: the build has no CUDA.
+pub fn open(_ordinal: usize) -> Result<Arc<dyn Machine>, GpuError> {
+    Err(GpuError::Absent(REASON.to_owned()))
 }
 
 /// No driver.

@@ -1,4 +1,7 @@
-//! CUDA through dynamic loading: which devices there are.
+//! Kernels, and what runs them: CUDA devices through dynamic loading.
+//!
+//! The text of a kernel stands in `kernels/` and is compiled by NVRTC for the device that is found. Each has one safe function
+//! here, over a [`Machine`]: a device, or in the tests the processor, a fibre a thread.
 //!
 //! Invariant: no call panics and none needs CUDA to be there; what is absent is an `Err` that says so.
 //!
@@ -9,13 +12,30 @@
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
+pub mod delta_matvec;
+#[cfg(feature = "cuda")]
+mod device;
+mod error;
+pub mod key_fraction;
+mod machine;
+pub mod pair_stats;
+pub mod pair_stream;
+pub mod position_stats;
 #[cfg(feature = "cuda")]
 mod present;
+pub mod rank_permute;
+pub mod second_moment;
+mod sources;
 
 #[cfg(not(feature = "cuda"))]
-pub use absent::{driver_version, nvrtc_version, probe};
+pub use absent::{driver_version, nvrtc_version, open, probe};
 #[cfg(feature = "cuda")]
-pub use present::{driver_version, nvrtc_version, probe};
+pub use device::{CudaDevice, compile};
+pub use error::GpuError;
+pub use machine::{Launch, Machine, Memory, Pinned, Queue};
+#[cfg(feature = "cuda")]
+pub use present::{driver_version, nvrtc_version, open, probe};
+pub use sources::{SOURCES, Source};
 
 /// One CUDA device.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! What the driver and the run-time compiler say, where their libraries are.
 
 use std::panic::{self, UnwindSafe};
+use std::sync::Arc;
 
 use cudarc::driver::result::{self as driver, DriverError};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::{driver::sys as driver_sys, nvrtc::sys as nvrtc_sys};
 
-use super::DeviceInfo;
+use super::{CudaDevice, DeviceInfo, GpuError, Machine};
 
 /// Every device of the machine, without opening one.
 ///
@@ -15,9 +16,17 @@ use super::DeviceInfo;
 pub fn probe() -> Result<Vec<DeviceInfo>, String> {
     guarded(|| {
         initialised_driver()?;
-        let n = driver::device::get_count().map_err(describe)?;
-        (0..n).map(|ordinal| device(ordinal).map_err(describe)).collect()
+        let n = driver::device::get_count().map_err(reason)?;
+        (0..n).map(|ordinal| device(ordinal).map_err(reason)).collect()
     })
+}
+
+/// The device of that ordinal, to run kernels on.
+///
+/// # Errors
+/// [`GpuError::Absent`] where there is no driver, no compiler or no such device; [`GpuError::Driver`].
+pub fn open(ordinal: usize) -> Result<Arc<dyn Machine>, GpuError> {
+    Ok(Arc::new(CudaDevice::open(ordinal)?))
 }
 
 /// The CUDA version that the driver speaks, such as `13.0`.
@@ -30,7 +39,7 @@ pub fn driver_version() -> Result<String, String> {
         initialised_driver()?;
         let mut version = 0;
         // SAFETY: the library is loaded, and the pointer is to a live integer.
-        unsafe { driver_sys::cuDriverGetVersion(&raw mut version) }.result().map_err(describe)?;
+        unsafe { driver_sys::cuDriverGetVersion(&raw mut version) }.result().map_err(reason)?;
         Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
     })
 }
@@ -57,12 +66,12 @@ pub fn nvrtc_version() -> Result<String, String> {
 }
 
 #[expect(unsafe_code, reason = "looking for the library loads it")]
-fn initialised_driver() -> Result<(), String> {
+pub(super) fn initialised_driver() -> Result<(), String> {
     // SAFETY: loading the driver runs no code of ours, and the library is NVIDIA's own.
     if !unsafe { driver_sys::is_culib_present() } {
         return Err("the CUDA driver (libcuda) is not found".to_owned());
     }
-    driver::init().map_err(describe)
+    driver::init().map_err(reason)
 }
 
 #[expect(unsafe_code, reason = "cudarc's queries take a raw device handle")]
@@ -82,13 +91,13 @@ fn device(ordinal: i32) -> Result<DeviceInfo, DriverError> {
     })
 }
 
-fn describe(error: DriverError) -> String {
+pub(super) fn reason(error: DriverError) -> String {
     let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
     format!("the CUDA driver says: {}", text.unwrap_or_else(|_| format!("{error:?}")))
 }
 
 /// A library that lacks a symbol makes cudarc panic at the first call of it; that is a reason too.
-fn guarded<T>(ask: impl FnOnce() -> Result<T, String> + UnwindSafe) -> Result<T, String> {
+pub(super) fn guarded<T>(ask: impl FnOnce() -> Result<T, String> + UnwindSafe) -> Result<T, String> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let answer = panic::catch_unwind(ask);

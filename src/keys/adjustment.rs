@@ -14,7 +14,7 @@
 
 use ndarray::{Array1, Axis};
 
-use crate::compute::{Cholesky, EngineError, condition_number};
+use crate::compute::{Cholesky, Device, EngineError, condition_number};
 use crate::reader::SecondMoment;
 use crate::tensor::{Matrix, counted, figure};
 
@@ -68,6 +68,9 @@ pub enum AdjustmentError {
     /// The solver's own refusal.
     #[error("the second moment could not be solved with: {0}")]
     Engine(#[from] EngineError),
+    /// What the device says that was to make the sums.
+    #[error("{0}")]
+    Device(String),
 }
 
 impl AdjustmentError {
@@ -86,6 +89,7 @@ impl AdjustmentError {
             Self::Asymmetric { .. } | Self::NotFinite { .. } | Self::NotSquare { .. } => {
                 Some("the file does not hold a sum of k kᵀ; collect it again")
             }
+            Self::Device(_) => Some("run it on the processor with --device cpu"),
             Self::BadRidge { .. } | Self::Engine(_) => None,
         }
     }
@@ -114,6 +118,7 @@ pub struct MomentFacts {
 pub struct Adjustment {
     factored: Option<Factored>,
     facts: MomentFacts,
+    device: Device,
 }
 
 struct Factored {
@@ -169,7 +174,7 @@ impl Adjustment {
             ridge,
             adjusted: true,
         };
-        Ok(Self { factored: Some(Factored { matrix, factor }), facts })
+        Ok(Self { factored: Some(Factored { matrix, factor }), facts, device: Device::default() })
     }
 
     /// C = I, as in published configurations that switch the second moment off: the adjusted key is the key.
@@ -183,7 +188,18 @@ impl Adjustment {
             ridge: 0.0,
             adjusted: false,
         };
-        Self { factored: None, facts }
+        Self { factored: None, facts, device: Device::default() }
+    }
+
+    /// The same with the sums of its fractions made there.
+    #[must_use]
+    pub fn on(self, device: Device) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Where the sums of its fractions are made.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// What it rests on.

@@ -16,6 +16,7 @@
 use ndarray::ArrayView1;
 
 use super::{Adjustment, AdjustmentError, KeyMeans};
+use crate::compute::{FractionSums, fraction_sums};
 use crate::tensor::Matrix;
 
 /// The numbers of one case. Those that rest on something which was not there are `None`.
@@ -85,18 +86,25 @@ pub fn fractions(
         sides.column_mut(2 * at + 1).assign(&ArrayView1::from(&apart));
     }
     let adjusted = adjustment.adjust(&sides)?;
-    let mut solved = (0..sound.len()).map(|at| {
+    let keys: Vec<Vec<f64>> = (0..sound.len()).map(|at| adjusted.keys.column(2 * at).to_vec()).collect();
+    let triples: Vec<[&[f64]; 3]> =
+        sound.iter().zip(&keys).map(|(case, key)| [case.unprefixed.as_slice(), &case.mean, key]).collect();
+    let of_device = fraction_sums(adjustment.device(), &triples);
+    let sums = of_device.map_err(|error| AdjustmentError::Device(error.to_string()))?;
+    let sums = sums.unwrap_or_else(|| triples.iter().map(|&triple| sums_of(triple)).collect());
+    let mut solved = sums.into_iter().enumerate().map(|(at, sums)| {
         let distance = sides.column(2 * at + 1).dot(&adjusted.keys.column(2 * at + 1));
         let residual = adjusted.residuals.get(2 * at).copied().unwrap_or(f64::NAN);
         // Rounding may leave a distance of nothing a little below zero.
-        (adjusted.keys.column(2 * at).to_vec(), distance.max(0.0).sqrt(), residual)
+        (sums, distance.max(0.0).sqrt(), residual)
     });
+    let unknown = vec![f64::NAN; dimension];
     let fraction = |case: &KeyMeans| {
-        let unknown = || (vec![f64::NAN; dimension], f64::NAN, f64::NAN);
-        let (key, distance, residual) =
-            if case.is_finite() { solved.next().unwrap_or_else(unknown) } else { unknown() };
+        let without = || (sums_of([&case.unprefixed, &case.mean, &unknown]), f64::NAN, f64::NAN);
+        let (sums, distance, residual) =
+            if case.is_finite() { solved.next().unwrap_or_else(without) } else { without() };
         let mahalanobis = adjustment.facts().adjusted.then_some(distance);
-        Fraction { key_mahalanobis: mahalanobis, residual, ..of_adjusted(case, &key, clamp) }
+        Fraction { key_mahalanobis: mahalanobis, residual, ..of_sums(case, &sums, clamp) }
     };
     Ok(cases.iter().map(fraction).collect())
 }
@@ -105,19 +113,20 @@ pub fn fractions(
 ///
 /// No Mahalanobis distance comes out: that needs C itself.
 pub fn of_adjusted(case: &KeyMeans, adjusted: &[f64], clamp: f64) -> Fraction {
-    let (unprefixed, mean) = (&case.unprefixed, &case.mean);
+    of_sums(case, &sums_of([&case.unprefixed, &case.mean, adjusted]), clamp)
+}
+
+fn of_sums(case: &KeyMeans, sums: &FractionSums, clamp: f64) -> Fraction {
+    let FractionSums { denominator, consistent_denominator, .. } = *sums;
     let [unprefixed_key_norm, mean_prefixed_key_norm, adjusted_key_norm] =
-        [unprefixed, mean, adjusted].map(|key: &[f64]| dot(key, key).sqrt());
-    let denominator = dot(adjusted, unprefixed);
-    let consistent_denominator = dot(adjusted, mean);
+        [sums.unprefixed, sums.mean, sums.adjusted].map(f64::sqrt);
     let unit_denominator = denominator / adjusted_key_norm;
-    let apart = unprefixed.iter().zip(mean).map(|(u, m)| (u - m).powi(2)).sum::<f64>();
     Fraction {
         unprefixed_key_norm,
         mean_prefixed_key_norm,
         prefixed_key_spread: case.spread,
-        key_cosine: dot(unprefixed, mean) / (unprefixed_key_norm * mean_prefixed_key_norm),
-        key_distance: apart.sqrt(),
+        key_cosine: sums.unprefixed_mean / (unprefixed_key_norm * mean_prefixed_key_norm),
+        key_distance: sums.apart.sqrt(),
         key_mahalanobis: None,
         adjusted_key_norm,
         denominator,
@@ -131,6 +140,20 @@ pub fn of_adjusted(case: &KeyMeans, adjusted: &[f64], clamp: f64) -> Fraction {
         numerator_norm: None,
         update_norm: None,
         residual: 0.0,
+    }
+}
+
+/// The sums over the components of kᵘ, k̄ and C⁻¹k̄.
+fn sums_of([unprefixed, mean, adjusted]: [&[f64]; 3]) -> FractionSums {
+    FractionSums {
+        unprefixed: dot(unprefixed, unprefixed),
+        mean: dot(mean, mean),
+        adjusted: dot(adjusted, adjusted),
+        denominator: dot(adjusted, unprefixed),
+        consistent_denominator: dot(adjusted, mean),
+        unprefixed_mean: dot(unprefixed, mean),
+        apart: unprefixed.iter().zip(mean).map(|(u, m)| (u - m).powi(2)).sum(),
+        mahalanobis: None,
     }
 }
 

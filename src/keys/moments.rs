@@ -7,7 +7,7 @@
 //! As published (kmeng01/rome, `rome/layer_stats.py`): texts are tokenised as the tokenizer itself does it, special
 //! tokens included, cut to the model's context, and every position counts, the first one too: it is the position
 //! whose keys are unlike all others, and C without it does not dampen their direction. Unlike there, products are summed
-//! in f64, which keeps S to n · 2⁻⁵³ relative over n tokens where f32 loses three digits by 10⁷.
+//! in f64, on the processor and on a device alike, which keeps S to n · 2⁻⁵³ relative over n tokens where f32 loses three digits by 10⁷.
 //!
 //! Texts are taken in batches that depend on the texts alone, and each is summed in blocks of fixed size, so that a sum
 //! has the same bits for any number of threads and wherever it was interrupted and taken up again.
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, s};
 use sha2::{Digest as _, Sha256};
 
-use crate::compute::{EngineError, add_gram, mirror_lower};
+use crate::compute::{self, Device, EngineError, GpuError, add_gram, mirror_lower};
 use crate::model::{At, Model, ModelError, Site, Tap};
 use crate::tensor::Matrix;
 
@@ -100,6 +100,9 @@ pub enum MomentError {
     /// Keys that do not fit the sum.
     #[error(transparent)]
     Shape(#[from] EngineError),
+    /// The device that was to sum them.
+    #[error(transparent)]
+    Device(GpuError),
 }
 
 impl Moments {
@@ -153,7 +156,12 @@ impl Moments {
     ///
     /// # Errors
     /// Where the model cannot be run, or a key is not finite.
-    pub fn advance(&mut self, model: &Model, texts: &[impl AsRef<str>]) -> Result<bool, MomentError> {
+    pub fn advance(
+        &mut self,
+        model: &Model,
+        texts: &[impl AsRef<str>],
+        device: &Device,
+    ) -> Result<bool, MomentError> {
         let (mut rows, mut of_text, mut tokens) = (Vec::new(), Vec::new(), 0);
         let first = self.texts;
         for (i, text) in texts.iter().enumerate().skip(first) {
@@ -178,7 +186,7 @@ impl Moments {
             let taps: Vec<Tap> = self.plan.layers.iter().map(|&layer| key_tap(layer)).collect();
             let captured = model.capture(&rows, At::EveryToken, &taps, &[])?;
             for (moment, keys) in self.layers.iter_mut().zip(&captured) {
-                let added = add_keys(&mut moment.sum, keys, &of_text, self.plan.skip_first);
+                let added = add_keys(device, &mut moment.sum, keys, &of_text, self.plan.skip_first);
                 moment.count += added.map_err(|error| error.within(&self.model, moment.layer))?;
             }
         }
@@ -251,6 +259,7 @@ fn identity(model: &Model, texts: &[impl AsRef<str>], plan: &MomentPlan) -> Resu
 enum NotAdded {
     NotFinite { text: usize },
     Shape(EngineError),
+    Device(GpuError),
 }
 
 impl NotAdded {
@@ -258,12 +267,14 @@ impl NotAdded {
         match self {
             Self::NotFinite { text } => MomentError::NotFinite { model: model.to_owned(), layer, text },
             Self::Shape(error) => MomentError::Shape(error),
+            Self::Device(error) => MomentError::Device(error),
         }
     }
 }
 
 /// Adds the keys of a batch, rows in the order of `of_text` (text, tokens); gives how many were added.
 fn add_keys(
+    device: &Device,
     sum: &mut Matrix,
     keys: &Array2<f32>,
     of_text: &[(usize, usize)],
@@ -271,17 +282,27 @@ fn add_keys(
 ) -> Result<u64, NotAdded> {
     let positions =
         of_text.iter().flat_map(|&(text, tokens)| (0..tokens).map(move |position| (text, position)));
-    let rows =
-        keys.rows().into_iter().zip(positions).filter(|(_, (_, position))| !(skip_first && *position == 0));
+    let rows: Vec<_> = keys
+        .rows()
+        .into_iter()
+        .zip(positions)
+        .filter(|(_, (_, position))| !(skip_first && *position == 0))
+        .collect();
+    if let Some((_, (text, _))) = rows.iter().find(|(key, _)| key.iter().any(|x| !x.is_finite())) {
+        return Err(NotAdded::NotFinite { text: *text });
+    }
+    let skip: Vec<u8> = of_text
+        .iter()
+        .flat_map(|&(_, tokens)| (0..tokens).map(|position| u8::from(skip_first && position == 0)))
+        .collect();
+    if compute::add_keys(device, sum, keys.view(), &skip).map_err(NotAdded::Device)? {
+        return Ok(rows.len() as u64);
+    }
     let mut block = Matrix::zeros((BLOCK, keys.ncols()));
-    let (mut filled, mut added) = (0, 0);
-    for (key, (text, _)) in rows {
-        if key.iter().any(|x| !x.is_finite()) {
-            return Err(NotAdded::NotFinite { text });
-        }
-        block.row_mut(filled).zip_mut_with(&key, |wide, &x| *wide = f64::from(x));
+    let mut filled = 0;
+    for (key, _) in &rows {
+        block.row_mut(filled).zip_mut_with(key, |wide, &x| *wide = f64::from(x));
         filled += 1;
-        added += 1;
         if filled == BLOCK {
             add_gram(sum, &block).map_err(NotAdded::Shape)?;
             filled = 0;
@@ -290,13 +311,14 @@ fn add_keys(
     if filled > 0 {
         add_gram(sum, &block.slice(s![..filled, ..]).to_owned()).map_err(NotAdded::Shape)?;
     }
-    Ok(added)
+    Ok(rows.len() as u64)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
+    use crate::compute::CPU;
 
     fn keys(rows: usize) -> Array2<f32> {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -316,7 +338,7 @@ mod tests {
         // Halves of small integers: every product and sum is exact.
         for rows in [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7] {
             let (keys, mut sum) = (keys(rows), Matrix::zeros((5, 5)));
-            assert_eq!(add_keys(&mut sum, &keys, &[(0, rows)], false).unwrap(), rows as u64);
+            assert_eq!(add_keys(&CPU, &mut sum, &keys, &[(0, rows)], false).unwrap(), rows as u64);
             mirror_lower(&mut sum);
             assert_eq!(sum, plain(&keys, |_| true));
         }
@@ -325,7 +347,7 @@ mod tests {
     #[test]
     fn the_first_position_of_each_text_is_left_out_where_that_was_asked_for() {
         let (keys, mut sum) = (keys(6), Matrix::zeros((5, 5)));
-        assert_eq!(add_keys(&mut sum, &keys, &[(0, 2), (3, 1), (4, 3)], true).unwrap(), 3);
+        assert_eq!(add_keys(&CPU, &mut sum, &keys, &[(0, 2), (3, 1), (4, 3)], true).unwrap(), 3);
         mirror_lower(&mut sum);
         assert_eq!(sum, plain(&keys, |row| [1, 4, 5].contains(&row)));
     }
@@ -334,7 +356,8 @@ mod tests {
     fn a_key_that_is_not_finite_names_its_text() {
         let mut keys = keys(4);
         *keys.get_mut((3, 2)).unwrap() = f32::NAN;
-        let refused = add_keys(&mut Matrix::zeros((5, 5)), &keys, &[(2, 3), (9, 1)], false).unwrap_err();
+        let refused =
+            add_keys(&CPU, &mut Matrix::zeros((5, 5)), &keys, &[(2, 3), (9, 1)], false).unwrap_err();
         let error = refused.within("m".as_ref(), 17);
         assert_eq!(error.to_string(), "m: a key of layer 17 is not finite (text 9, counted from 0)");
     }

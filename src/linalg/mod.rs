@@ -18,7 +18,7 @@ mod stored;
 
 pub use change::{ChangeSpectrum, spectrum_of_change};
 pub use condition::condition_number;
-pub use operator::RowSource;
+pub use operator::{Block, Lanes, Products, RowSource};
 pub use pair_stats::{
     Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Largest, Scratch, SimdLevel, Totals, key_lower_edge,
     key_of, largest_of, pair_stats, pair_stats_on,

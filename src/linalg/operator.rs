@@ -16,6 +16,8 @@
     reason = "a kernel is compiled for the instructions of its caller, see `Kernel`"
 )]
 
+use std::fmt;
+
 use rayon::prelude::*;
 
 use super::simd::{self, Arithmetic, Kernel};
@@ -40,6 +42,22 @@ pub trait RowSource: Sync {
     /// # Errors
     /// Whatever keeps the source from producing them.
     fn fill(&self, row: usize, first_col: usize, out: &mut [f64]) -> Result<(), Self::Error>;
+
+    /// Who multiplies with this very matrix in place of the loops here, where there is someone.
+    fn products(&self) -> Option<&dyn Products> {
+        None
+    }
+}
+
+/// Products with blocks of eight vectors, made elsewhere: on a device that holds the matrix.
+///
+/// Each element is within the bound above of the exact one. `None` where it cannot be made, and then is made here.
+pub trait Products: Sync + fmt::Debug {
+    /// `A X`, shapes `(m, n) · (n, 8) = (m, 8)`.
+    fn times(&self, x: &[Lanes]) -> Option<Block>;
+
+    /// `Aᵀ Y`, shapes `(m, n)ᵀ · (m, 8) = (n, 8)`.
+    fn transposed_times(&self, y: &[Lanes]) -> Option<Block>;
 }
 
 impl RowSource for Matrix {
@@ -65,10 +83,10 @@ impl RowSource for Matrix {
 pub(super) const LANES: usize = 8;
 
 /// One component of each vector of a block.
-pub(super) type Lanes = [f64; LANES];
+pub type Lanes = [f64; LANES];
 
 /// Eight vectors of one length, a component of all of them side by side.
-pub(super) type Block = Vec<Lanes>;
+pub type Block = Vec<Lanes>;
 
 /// Rows of a tile: as many as are held in registers at most.
 const TILE_ROWS: usize = 8;
@@ -82,6 +100,9 @@ const TASK_ROWS: usize = 64;
 /// Rows are shared out, so each element of Y is one thread's sum over the columns, from the first to the
 /// last.
 pub(super) fn multiply<S: RowSource>(a: &S, x: &[Lanes]) -> Result<Block, S::Error> {
+    if let Some(y) = a.products().and_then(|made| made.times(x)) {
+        return Ok(y);
+    }
     let mut y = vec![[0.0; LANES]; a.rows()];
     y.par_chunks_mut(TASK_ROWS).enumerate().try_for_each(|(task, y)| {
         let mut tile = [0.0; TILE_ROWS * TILE_COLS];
@@ -101,6 +122,9 @@ pub(super) fn multiply<S: RowSource>(a: &S, x: &[Lanes]) -> Result<Block, S::Err
 ///
 /// Columns are shared out, so each element of Z is one thread's sum over the rows; no partial sums meet.
 pub(super) fn multiply_transposed<S: RowSource>(a: &S, y: &[Lanes]) -> Result<Block, S::Error> {
+    if let Some(z) = a.products().and_then(|made| made.transposed_times(y)) {
+        return Ok(z);
+    }
     let mut z = vec![[0.0; LANES]; a.cols()];
     z.par_chunks_mut(TILE_COLS).enumerate().try_for_each(|(tile_col, z)| {
         let mut tile = [0.0; TILE_ROWS * TILE_COLS];

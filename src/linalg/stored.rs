@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 
-use super::operator::RowSource;
+use super::operator::{Products, RowSource};
 use super::simd::{self, Arithmetic, Kernel};
 use crate::tensor::{Dtype, decode};
 
@@ -170,6 +170,8 @@ pub struct StoredDelta<'a> {
     pub before: StoredMatrix<'a>,
     /// What the edit made of it.
     pub after: StoredMatrix<'a>,
+    /// Who multiplies with the difference, where there is someone.
+    pub products: Option<&'a dyn Products>,
 }
 
 impl RowSource for StoredDelta<'_> {
@@ -188,6 +190,10 @@ impl RowSource for StoredDelta<'_> {
         let after = (self.after.dtype, self.after.bytes_from(row, first_col));
         difference(before, after, out);
         Ok(())
+    }
+
+    fn products(&self) -> Option<&dyn Products> {
+        self.products
     }
 }
 

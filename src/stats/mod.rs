@@ -36,7 +36,7 @@ pub use paired::{Inference, Interval, Paired, RESAMPLES, compare_pairs};
 pub use power_law::{FEWEST_POINTS, PowerLaw, power_law};
 pub use proportions::{Share, detectable, two_sided};
 pub use quantile::{mean, quantile, standard_error};
-pub use ranks::{ranks, tied};
+pub use ranks::{ranks, tied, whole_ranks};
 pub use robust::UpperSpread;
 pub use separation::{Threshold, auroc, auroc_interval, best_threshold};
 pub use signed_rank::{SignedRank, signed_rank};

@@ -50,6 +50,18 @@ pub(super) fn centred_ranks(levels: &[u32]) -> Vec<f64> {
     levels.iter().filter_map(|&level| of_level.get(level as usize)).copied().collect()
 }
 
+/// Twice the rank less n + 1 of each value, as integers: what permutations of ranks are multiplied as.
+///
+/// `None` where every value is the same or one is NaN, and for 2²⁰ values and more, whose products would not fit.
+#[expect(clippy::cast_possible_truncation, reason = "ranks about zero of fewer than 2^20 values")]
+pub fn whole_ranks(values: &[f64]) -> Option<Vec<i32>> {
+    if values.len() >= 1 << 20 || values.iter().any(|value| value.is_nan()) {
+        return None;
+    }
+    let ranks: Vec<i32> = centred_ranks(&levels(values)).into_iter().map(|rank| rank as i32).collect();
+    ranks.iter().any(|&rank| rank != 0).then_some(ranks)
+}
+
 /// Values that another one of the list equals.
 pub fn tied(values: &[f64]) -> usize {
     let mut tied = 0;

@@ -66,6 +66,12 @@ impl Boundaries {
         Self { edges, single: [stop - start == 1, stop_90 - start_90 == 1] }
     }
 
+    /// First key of a window, then first key past it, twice, then the first of the tail; and whether each window is a
+    /// single key, which [`pair_stats`](super::pair_stats) counts apart from all others.
+    pub const fn windows(&self) -> ([u16; 5], [bool; 2]) {
+        (self.edges, self.single)
+    }
+
     /// Whether keys of that value are counted one by one.
     fn counts(&self, key: u16) -> bool {
         let [a, b, c, d, tail] = self.edges;

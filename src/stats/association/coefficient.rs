@@ -44,6 +44,11 @@ impl PValue {
         Self { p, ln_p: p.ln(), kind }
     }
 
+    /// Of so many permutations at least as far from 0 as the data, which is one of them itself.
+    pub fn of_permutations(extreme: u64, permutations: u64) -> Self {
+        Self::of((1 + extreme) as f64 / (1 + permutations) as f64, PKind::Permutation)
+    }
+
     fn of_ln(ln_p: f64, kind: PKind) -> Self {
         Self { p: ln_p.exp(), ln_p, kind }
     }

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::coefficient::{List, Measure, PKind, PValue, deviations};
+use super::coefficient::{List, Measure, PValue, deviations};
 use super::concordance::Concordance;
 use super::stream::Stream;
 use crate::stats::ranks::centred_ranks;
@@ -42,7 +42,7 @@ pub fn permutation_p(
         ys.iter().map(|y| scores(measure, y).filter(|_| y.len() == x.len())).collect();
     let usable: Vec<&Scores> = known.iter().flatten().collect();
     let mut counts = extremes(measure, &scored, &usable, permutations, seed).into_iter();
-    let p = |extreme: u64| PValue::of((1 + extreme) as f64 / (1 + permutations) as f64, PKind::Permutation);
+    let p = |extreme: u64| PValue::of_permutations(extreme, permutations);
     known.iter().map(|y| y.as_ref().and(counts.next()).map(p)).collect()
 }
 
