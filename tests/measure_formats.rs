@@ -5,10 +5,11 @@ use collapse_diagnostics::evaluate::{
     Inference, Interval, Paired, Perplexity, Protocol, TextScore, Unscored, score,
 };
 use collapse_diagnostics::keys::first_token::{
-    AttentionMass, FirstToken, Mahalanobis, Massive, Measurement, Principal, Separation, Standing, Swap,
-    Unmeasured, Verdict,
+    AttentionMass, FirstToken, Mahalanobis, Massive, Measurement, Principal, Profile, Separation, Standing,
+    Swap, Unmeasured, Verdict,
 };
 use collapse_diagnostics::keys::{LayerMoment, MomentPlan, Moments};
+use collapse_diagnostics::linalg::PositionSummary;
 use collapse_diagnostics::model::Site;
 use collapse_diagnostics::report::{
     FirstTokenReport, Format, MomentsReport, Page, Paint, PerplexityReport, ResampledBy, width,
@@ -238,6 +239,35 @@ fn first_tokens() -> FirstToken {
             dimensions: vec![138, 447, 378],
             massive: true,
         }],
+        profiles: vec![Profile {
+            layer: 3,
+            positions: vec![
+                PositionSummary {
+                    vectors: 12,
+                    mean: 0.25,
+                    variance: 40.5,
+                    least: -3.0,
+                    largest: 2400.0,
+                    largest_size: 2400.0,
+                    largest_component: Some(138),
+                    mean_norm: 2401.5,
+                    largest_norm: 2410.0,
+                    nonfinite: [0; 3],
+                },
+                PositionSummary {
+                    vectors: 11,
+                    mean: f64::NAN,
+                    variance: f64::NAN,
+                    least: -2.5,
+                    largest: f64::INFINITY,
+                    largest_size: f64::INFINITY,
+                    largest_component: Some(7),
+                    mean_norm: f64::INFINITY,
+                    largest_norm: f64::INFINITY,
+                    nonfinite: [0, 1, 0],
+                },
+            ],
+        }],
         attention: vec![AttentionMass { layer: 0, mean: 0.5, head: 3, head_mean: 0.95, uniform: 0.0625 }],
         verdict: Verdict {
             standing: Standing::Apart,
@@ -271,5 +301,8 @@ fn first_tokens_in_every_format() {
     assert_eq!((&block["norm_ratio"], &block["nonfinite"]["norm_ratio"]), (&Value::Null, &"inf".into()));
     assert_eq!(block["nonfinite"]["mutual_cosine"], "nan");
     assert_eq!(record["measurements"][5]["status"], "unmeasured");
-    assert_eq!(write(Format::Jsonl, 100).lines().count(), 10);
+    let profile = &record["profiles"][1];
+    assert_eq!((&profile["position"], &profile["nonfinite"]["mean"]), (&1.into(), &"nan".into()));
+    assert_eq!(record["profiles"][0]["mean_norm"], 2401.5);
+    assert_eq!(write(Format::Jsonl, 100).lines().count(), 12);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use collapse_diagnostics::compute::Device;
+use collapse_diagnostics::compute::CPU;
 use collapse_diagnostics::evaluate::{self, EvaluateError, Perplexity, Scoring};
 use collapse_diagnostics::keys::first_token::{self, FirstToken, FirstTokenPlan, Measurement, Standing};
 use collapse_diagnostics::keys::{MomentError, MomentPlan, Moments};
@@ -160,7 +160,7 @@ fn second_moments_are_those_of_numpy_with_the_first_position_and_without() {
     for skip_first in [false, true] {
         let plan = MomentPlan { layers: vec![2, 0], skip_first };
         let mut moments = Moments::begin(&model, &texts, &plan).unwrap();
-        while moments.advance(&model, &texts, &Device::default()).unwrap() {}
+        while moments.advance(&model, &texts, &CPU).unwrap() {}
         moments.mirror().unwrap();
         for found in &moments.layers {
             let expected = expected["moments"].as_array().unwrap().iter().find(|expected| {
@@ -191,7 +191,7 @@ fn a_plan_that_cannot_be_is_refused_before_a_text_is_run() {
     assert!(matches!(begin(vec![1, 1]), MomentError::Layers));
     let plan = MomentPlan { layers: vec![0], skip_first: false };
     let mut nothing = Moments::begin(&model, &[""], &plan).unwrap();
-    while nothing.advance(&model, &[""], &Device::default()).unwrap() {}
+    while nothing.advance(&model, &[""], &CPU).unwrap() {}
     assert!(matches!(nothing.mirror(), Err(MomentError::NoTokens { texts: 1 })));
 }
 
@@ -272,7 +272,7 @@ fn too_few_tokens_are_warned_of_and_a_missing_output_is_refused() {
 }
 
 fn first_tokens(path: &Path, plan: &FirstTokenPlan) -> FirstToken {
-    first_token::measure(&open(path), &texts(), plan, |_, _| {}).unwrap()
+    first_token::measure(&open(path), &texts(), plan, &CPU, |_, _| {}).unwrap()
 }
 
 fn site(measurement: &Measurement) -> &'static str {
@@ -400,7 +400,7 @@ fn special_tokens_stay_in_place_and_are_measured_apart() {
     let texts = ["the mother tongue", "danielle spoke french", "toko plays the guitar"];
     let measure = |architecture, tokenizer, plan: &FirstTokenPlan| {
         let folder = with_tokenizer(architecture, tokenizer);
-        first_token::measure(&open(folder.path()), &texts, plan, |_, _| {})
+        first_token::measure(&open(folder.path()), &texts, plan, &CPU, |_, _| {})
     };
     let positions = |found: &FirstToken| {
         let keys = found.measurements.iter().filter(|m| m.layer == Some(0) && m.site == Some(Site::Key));
@@ -445,7 +445,7 @@ fn first_tokens_that_cannot_be_measured_are_refused_with_what_is_needed() {
     let model = open(&fixture("oracle"));
     let measure = |texts: &[&str], layers| {
         let plan = FirstTokenPlan { layers, ..FirstTokenPlan::default() };
-        first_token::measure(&model, texts, &plan, |_, _| {}).unwrap_err().to_string()
+        first_token::measure(&model, texts, &plan, &CPU, |_, _| {}).unwrap_err().to_string()
     };
     assert!(
         measure(&["The people", "The city"], vec![3]).ends_with("there is no layer 3; it has layers 0 to 2")

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use collapse_diagnostics::compute::CPU;
 use collapse_diagnostics::keys::first_token::{FirstTokenPlan, Measurement, measure};
 use collapse_diagnostics::keys::{
     Adjustment, Level, MeanOver, Scan, ScanPlan, WeightedTemplates, published_clamp, scan,
@@ -59,7 +60,7 @@ fn first_token(which: &str, swap_positions: bool) -> Vec<Measurement> {
     let texts = std::fs::read_to_string(world("texts.txt")).unwrap();
     let texts: Vec<&str> = texts.lines().collect();
     let plan = FirstTokenPlan { layers: vec![0], swap_positions, ..FirstTokenPlan::default() };
-    measure(&open(which), &texts, &plan, |_, _| ()).unwrap().measurements
+    measure(&open(which), &texts, &plan, &CPU, |_, _| ()).unwrap().measurements
 }
 
 /// The keys of layer 0, as the model is.

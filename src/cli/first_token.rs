@@ -8,6 +8,7 @@ use super::progress::Unit;
 use super::settings::Settings;
 use super::texts::Texts;
 use super::{exit, output};
+use crate::compute::Device;
 use crate::deltas::Progress as _;
 use crate::keys::first_token::{self, FirstToken, FirstTokenPlan};
 use crate::model::Model;
@@ -17,10 +18,10 @@ use crate::report::{FirstTokenReport, Format};
 /// Measures and reports; the exit code says whether every record of the texts could be used.
 pub(super) fn run(args: &FirstTokenArgs, settings: &Settings) -> Result<u8, Failure> {
     let format = settings.format(&Format::without_checks())?;
-    settings.computes_on_cpu("first-token")?;
+    let device = settings.device()?;
     let texts = args.texts.as_deref().map(Texts::read).transpose()?;
     let found = match (&args.model, &texts, &args.activations) {
-        (Some(model), Some(texts), _) => on_model(model, texts, args, settings)?,
+        (Some(model), Some(texts), _) => on_model(model, texts, args, (settings, &device))?,
         (_, _, Some(path)) => {
             let dumps = read_dumped_texts(path, &settings.limits, settings.io)?;
             first_token::measure_dump(path, &dumps)?
@@ -42,7 +43,7 @@ fn on_model(
     path: &Path,
     texts: &Texts,
     args: &FirstTokenArgs,
-    settings: &Settings,
+    (settings, device): (&Settings, &Device),
 ) -> Result<FirstToken, Failure> {
     let model = Model::open(path, &settings.limits, settings.io)?;
     let plan = FirstTokenPlan {
@@ -54,7 +55,7 @@ fn on_model(
     let mut before = 0;
     let layers = if plan.layers.is_empty() { model.config().layers } else { plan.layers.len() };
     narrator.begin("measuring", layers as u64);
-    let found = first_token::measure(&model, &texts.usable, &plan, |done, _| {
+    let found = first_token::measure(&model, &texts.usable, &plan, device, |done, _| {
         narrator.advance((done - before) as u64);
         before = done;
     });

@@ -165,6 +165,7 @@ impl From<FirstTokenError> for Failure {
         let message = error.to_string();
         let (kind, hint) = match error {
             FirstTokenError::Model(error) => return error.into(),
+            FirstTokenError::Device(_) => ("device", "run it on the processor with --device cpu"),
             FirstTokenError::NoLayer { .. } => ("usage", "name other layers with --layer"),
             FirstTokenError::NoPositions { .. } => ("no-positions", "leave --swap-positions out"),
             FirstTokenError::TooFewTexts { .. } => ("too-few-texts", "give more texts, or longer ones"),

@@ -6,6 +6,7 @@ mod device;
 mod fractions;
 mod pairs;
 mod permute;
+mod positions;
 mod second_moment;
 mod spectrum;
 mod trial;
@@ -15,6 +16,7 @@ pub use device::{CPU, Choice, Device, Finder};
 pub use fractions::fraction_sums;
 pub use pairs::{PairStreams, StreamedPair};
 pub use permute::permutation_p;
+pub use positions::position_stats;
 pub use second_moment::add_keys;
 pub use spectrum::spectrum_of_change;
 
@@ -25,7 +27,7 @@ pub use crate::linalg::engine::{
     Cholesky, Eigen, EngineError, Svd, add_gram, mirror_lower, singular_values, symmetric_eigen, thin_svd,
 };
 pub use crate::linalg::{
-    Boundaries, CHUNK, ChangeSpectrum, ChunkPair, ChunkStats, Largest, Scratch, SpectrumOptions,
-    StoredMatrix, Totals, condition_number, difference, key_lower_edge, key_of, largest_of, pair_stats,
-    spectral_norm,
+    Boundaries, CHUNK, ChangeSpectrum, ChunkPair, ChunkStats, Largest, PositionSummary, Scratch,
+    SpectrumOptions, StoredMatrix, Totals, condition_number, difference, key_lower_edge, key_of, largest_of,
+    pair_stats, spectral_norm,
 };

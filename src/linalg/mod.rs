@@ -11,6 +11,7 @@ mod condition;
 mod lanczos;
 mod operator;
 mod pair_stats;
+mod positions;
 mod rounding;
 mod simd;
 mod spectrum;
@@ -23,6 +24,7 @@ pub use pair_stats::{
     Boundaries, CHUNK, ChunkPair, ChunkStats, KeyCounts, Largest, Scratch, SimdLevel, Totals, key_lower_edge,
     key_of, largest_of, pair_stats, pair_stats_on,
 };
+pub use positions::{PositionSummary, position_stats};
 pub use rounding::rounding_noise_edge;
 pub use spectrum::{LeadingSpectrum, SpectrumError, SpectrumOptions, leading_singular_values, spectral_norm};
 pub use stored::{StoredDelta, StoredMatrix, difference, widen};

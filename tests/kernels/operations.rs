@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use collapse_diagnostics::compute::{self, CPU, Choice, Device, GpuError, PairStreams};
+use collapse_diagnostics::compute::{self, CPU, Choice, Device, GpuError, PairStreams, PositionSummary};
 use collapse_diagnostics::deltas::{Deltas, Plan, SpectrumPlan, Status, compare};
 use collapse_diagnostics::linalg::{SpectrumOptions, StoredMatrix, engine::add_gram};
 use collapse_diagnostics::reader::{Checkpoint, IoMode, Limits};
@@ -111,6 +111,36 @@ fn permutations_on_a_device_give_the_same_p() {
         let found = compute::permutation_p(&device(), measure, &x, &ys, 199, 11).unwrap();
         assert_eq!(found, stats::permutation_p(measure, &x, &ys, 199, 11), "{measure:?}");
         assert!(found[0].is_some() && found[1..3] == [None, None]);
+    }
+}
+
+#[test]
+fn positions_on_a_device_are_those_of_the_processor() {
+    need_compiler!();
+    let (positions, length) = (5, 37);
+    let mut values: Vec<f32> =
+        (0..6 * positions * length).map(|at| (at * 7919 % 1009) as f32 / 100.0 - 5.0).collect();
+    values[3 * positions * length + 2 * length + 4] = f32::NAN;
+    values[7] = f32::NEG_INFINITY;
+    let lengths = [5, 1, 0, 3, 9, 2];
+    let summaries =
+        |device: &Device| compute::position_stats(device, &values, &lengths, positions, length).unwrap();
+    let (found, expected) = (summaries(&device()), summaries(&CPU));
+    assert_eq!(found.len(), positions);
+    for (found, expected) in found.iter().zip(&expected) {
+        let exact = |of: &PositionSummary| (of.vectors, of.largest_component, of.nonfinite);
+        assert_eq!(exact(found), exact(expected));
+        for (what, found, expected) in [
+            ("mean", found.mean, expected.mean),
+            ("variance", found.variance, expected.variance),
+            ("least", found.least, expected.least),
+            ("largest", found.largest, expected.largest),
+            ("size", found.largest_size, expected.largest_size),
+            ("norms", found.mean_norm, expected.mean_norm),
+            ("norm", found.largest_norm, expected.largest_norm),
+        ] {
+            assert_close(found, expected, what);
+        }
     }
 }
 

@@ -53,6 +53,7 @@ pub fn measure_dump(path: &Path, dumps: &[DumpedTexts]) -> Result<FirstToken, Fi
         verdict: verdict(&measurements),
         measurements,
         massive: Vec::new(),
+        profiles: Vec::new(),
         attention: Vec::new(),
     })
 }

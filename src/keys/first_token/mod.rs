@@ -8,6 +8,7 @@
 //! ```text
 //! keys, values, block outputs of the first token against those of later tokens     separation
 //! the largest entries of block outputs                                             massive
+//! block outputs position by position                                               profile
 //! all of it on a model: texts to rows, batches, swapped positions, attention       on_model
 //! on arrays that somebody dumped                                                   dumped
 //! in one sentence                                                                  verdict
@@ -16,12 +17,14 @@
 mod dumped;
 mod massive;
 mod on_model;
+mod profile;
 mod separation;
 mod verdict;
 
 pub use dumped::measure_dump;
 pub use massive::Massive;
 pub use on_model::{AttentionMass, FirstTokenPlan, Swap, measure};
+pub use profile::Profile;
 pub use separation::{Mahalanobis, Principal, Separation, Unmeasured};
 pub use verdict::{Standing, Verdict};
 
@@ -69,6 +72,8 @@ pub struct FirstToken {
     pub measurements: Vec<Measurement>,
     /// Block outputs, a layer each.
     pub massive: Vec<Massive>,
+    /// Block outputs at the first positions, a layer each.
+    pub profiles: Vec<Profile>,
     /// Attention to the first token, a layer each.
     pub attention: Vec<AttentionMass>,
     /// What it comes to.
@@ -82,6 +87,9 @@ pub enum FirstTokenError {
     /// The model could not be run.
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
+    /// The device that was to make the profiles.
+    #[error(transparent)]
+    Device(crate::compute::GpuError),
     /// A layer that the model has not.
     #[error("{}: there is no layer {layer}; it has layers 0 to {last}", .model.display())]
     NoLayer { model: PathBuf, layer: usize, last: usize },

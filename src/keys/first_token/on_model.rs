@@ -6,9 +6,11 @@
 use ndarray::{Array2, Axis};
 
 use super::massive::massive;
+use super::profile::profile;
 use super::separation::separation;
 use super::verdict::verdict;
 use super::{FirstToken, FirstTokenError, Measurement};
+use crate::compute::Device;
 use crate::model::{At, Model, ModelError, Patch, Site, Tap};
 use crate::tensor::Matrix;
 
@@ -69,6 +71,7 @@ pub fn measure(
     model: &Model,
     texts: &[impl AsRef<str>],
     plan: &FirstTokenPlan,
+    device: &Device,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<FirstToken, FirstTokenError> {
     let layers = layers(model, plan)?;
@@ -76,7 +79,7 @@ pub fn measure(
         return Err(FirstTokenError::NoPositions { model: model.path().to_owned() });
     }
     let rows = Rows::of(model, texts, plan)?;
-    let (mut measurements, mut extremes) = (Vec::new(), Vec::new());
+    let (mut measurements, mut extremes, mut profiles) = (Vec::new(), Vec::new(), Vec::new());
     let (config, tokens) = (model.config(), rows.count());
     let width = config.intermediate_size + 2 * config.hidden_size;
     let at_once = (NUMBERS_A_PASS / (tokens * width).max(1)).clamp(1, layers.len().max(1));
@@ -95,6 +98,8 @@ pub fn measure(
             if tap.site == Site::Block {
                 let [first, later] = rows.groups(rows.leading).map(|rows| vectors.select(Axis(0), &rows));
                 extremes.push(massive(tap.layer, &first, &later));
+                let profile = profile(device, tap.layer, vectors, rows.spans());
+                profiles.push(profile.map_err(FirstTokenError::Device)?);
             }
         }
         progress(layers.len().min((pass + 1) * at_once), layers.len());
@@ -115,6 +120,7 @@ pub fn measure(
         verdict: verdict(&measurements),
         measurements,
         massive: extremes,
+        profiles,
         attention,
     })
 }

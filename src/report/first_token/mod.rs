@@ -24,7 +24,7 @@ pub struct FirstTokenReport<'a> {
 impl FirstTokenReport<'_> {
     /// Writes the report.
     ///
-    /// JSON lines are a summary, then a line a measurement, a block's extremes and a layer's attention. CSV has a row a
+    /// JSON lines are a summary, then a line a measurement, a block's extremes, a position of its outputs and a layer's attention. CSV has a row a
     /// measurement.
     ///
     /// # Errors
@@ -47,6 +47,9 @@ impl Parts for FirstTokenReport<'_> {
         }
         for content in &record.massive {
             json::write_part("massive", content, out)?;
+        }
+        for content in &record.profiles {
+            json::write_part("profile", content, out)?;
         }
         for content in &record.attention {
             json::write_part("attention", content, out)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{FirstTokenReport, site_name, standing_name};
 use crate::keys::first_token::{
-    AttentionMass, FirstToken, Massive, Measurement, Separation, Standing, Swap, Verdict,
+    AttentionMass, FirstToken, Massive, Measurement, Profile, Separation, Standing, Swap, Verdict,
 };
 use crate::report::json::{NonFiniteFields, Tool};
 
@@ -21,6 +21,8 @@ pub(super) struct Record<'a> {
     pub(super) measurements: Vec<MeasurementRecord<'a>>,
     /// Outputs of each block; empty for a dump.
     pub(super) massive: Vec<MassiveRecord>,
+    /// Outputs of each block at the first positions of all texts; empty for a dump.
+    pub(super) profiles: Vec<ProfileRecord>,
     /// Attention to position 0 in each layer; empty for a dump.
     pub(super) attention: Vec<AttentionRecord>,
 }
@@ -167,6 +169,33 @@ pub(super) struct MassiveRecord {
     nonfinite: NonFiniteFields,
 }
 
+/// The outputs of a block at one position, over the texts that reach it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ProfileRecord {
+    /// From 0.
+    layer: usize,
+    /// From 0, special tokens included.
+    position: usize,
+    /// Texts that reach it.
+    vectors: u64,
+    /// Of the entries, over texts and dimensions.
+    mean: Option<f64>,
+    variance: Option<f64>,
+    least: Option<f64>,
+    largest: Option<f64>,
+    /// The largest |x|, and the dimension that has it.
+    largest_size: Option<f64>,
+    largest_dimension: Option<usize>,
+    /// Of the vectors.
+    mean_norm: Option<f64>,
+    largest_norm: Option<f64>,
+    /// NaN, +∞ and −∞ among the entries.
+    nonfinite_entries: [u64; 3],
+    #[serde(skip_serializing_if = "NonFiniteFields::is_empty")]
+    nonfinite: NonFiniteFields,
+}
+
 /// Attention of later tokens to position 0.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -186,11 +215,12 @@ pub(super) struct AttentionRecord {
 
 impl<'a> From<&FirstTokenReport<'a>> for Record<'a> {
     fn from(report: &FirstTokenReport<'a>) -> Self {
-        let FirstToken { measurements, massive, attention, .. } = report.found;
+        let FirstToken { measurements, massive, profiles, attention, .. } = report.found;
         Self {
             head: Head::new(report.found, report.bad_records),
             measurements: measurements.iter().map(MeasurementRecord::from).collect(),
             massive: massive.iter().map(MassiveRecord::from).collect(),
+            profiles: profiles.iter().flat_map(profile).collect(),
             attention: attention.iter().map(AttentionRecord::from).collect(),
         }
     }
@@ -282,6 +312,27 @@ impl From<&Massive> for MassiveRecord {
             nonfinite,
         }
     }
+}
+
+fn profile(profile: &Profile) -> impl Iterator<Item = ProfileRecord> {
+    profile.positions.iter().enumerate().map(|(position, found)| {
+        let mut nonfinite = NonFiniteFields::default();
+        ProfileRecord {
+            layer: profile.layer,
+            position,
+            vectors: found.vectors,
+            mean: nonfinite.keep("mean", found.mean),
+            variance: nonfinite.keep("variance", found.variance),
+            least: nonfinite.keep("least", found.least),
+            largest: nonfinite.keep("largest", found.largest),
+            largest_size: nonfinite.keep("largest_size", found.largest_size),
+            largest_dimension: found.largest_component,
+            mean_norm: nonfinite.keep("mean_norm", found.mean_norm),
+            largest_norm: nonfinite.keep("largest_norm", found.largest_norm),
+            nonfinite_entries: found.nonfinite,
+            nonfinite,
+        }
+    })
 }
 
 impl From<&AttentionMass> for AttentionRecord {

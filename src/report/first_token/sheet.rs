@@ -1,7 +1,7 @@
 //! The report for people: the verdict, then keys, values and block outputs layer by layer.
 
 use super::{FirstTokenReport, site_name};
-use crate::keys::first_token::{AttentionMass, FirstToken, Massive, Measurement, Standing, Swap};
+use crate::keys::first_token::{AttentionMass, FirstToken, Massive, Measurement, Profile, Standing, Swap};
 use crate::report::number::{count, counted, significant};
 use crate::report::paint::Tone;
 use crate::report::sheet::{Grid, Sheet};
@@ -21,7 +21,13 @@ pub(super) fn sheet(report: &FirstTokenReport<'_>) -> Sheet {
         headline: found.verdict.sentence.clone(),
         notes: notes(report),
         facts: facts(found),
-        grids: vec![separations(found), swaps(found), extremes(&found.massive), attention(&found.attention)],
+        grids: vec![
+            separations(found),
+            swaps(found),
+            extremes(&found.massive),
+            profiles(&found.profiles),
+            attention(&found.attention),
+        ],
     }
 }
 
@@ -134,6 +140,21 @@ fn extremes(massive: &[Massive]) -> Grid {
         headers: vec!["layer", "dimensions", "", "median", "first", "later", "first/median", "later/median"],
         text_columns: 3,
         rows: massive.iter().map(row).collect(),
+    }
+}
+
+fn profiles(profiles: &[Profile]) -> Grid {
+    const POSITIONS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
+    let shown_positions = profiles.iter().map(|profile| profile.positions.len()).max().unwrap_or(0);
+    let row = |profile: &Profile| {
+        let norms = profile.positions.iter().map(|found| shown(found.mean_norm));
+        std::iter::once(profile.layer.to_string()).chain(norms).collect()
+    };
+    Grid {
+        title: "Mean norm of block outputs by position".to_owned(),
+        headers: std::iter::once("layer").chain(POSITIONS).take(1 + shown_positions).collect(),
+        text_columns: 1,
+        rows: profiles.iter().map(row).collect(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Figure 5: in an encoder the first token sees all others, and its key should be like theirs.
 
+use crate::compute::CPU;
 use crate::keys::first_token::{FirstTokenPlan, Measurement, Separation, measure};
 use crate::model::{Model, Site};
 use crate::reproduce::ruling::{claim, experiment, met, not_run, say, table, text};
@@ -67,7 +68,7 @@ pub(super) fn experiment_on(model: &Model, plan: &Plan<'_>, encoder: Option<&Mod
 /// The first text token's keys against later ones, layer by layer.
 fn keys_of(model: &Model, plan: &Plan<'_>, layers: Vec<usize>) -> Result<Vec<(usize, Separation)>, String> {
     let asked = FirstTokenPlan { layers, ..FirstTokenPlan::default() };
-    let outcome = measure(model, plan.texts, &asked, |_, _| {}).map_err(|error| error.to_string())?;
+    let outcome = measure(model, plan.texts, &asked, &CPU, |_, _| {}).map_err(|error| error.to_string())?;
     let first = |m: &Measurement| m.site == Some(Site::Key) && m.position == outcome.leading_special;
     let of_layer = |m: &Measurement| Some((m.layer?, m.found.as_ref().ok()?.clone()));
     let found: Vec<_> = outcome.measurements.iter().filter(|m| first(m)).filter_map(of_layer).collect();
