@@ -59,9 +59,8 @@ fn open(path: &Path, settings: &Settings) -> Result<Checkpoint, Failure> {
 pub(super) fn incomparable(error: DeltasError<ReadError>) -> Failure {
     match error {
         DeltasError::Read(error) => error.into(),
-        DeltasError::Device(error) => {
-            Failure::new("device", error).hint("run it on the processor with --device cpu")
-        }
+        DeltasError::Device(error) => Failure::new("device", error)
+            .hint("give less --device-memory, or run it on the processor with --device cpu"),
         DeltasError::NothingSelected(_) => Failure::new("nothing-selected", error),
         DeltasError::NoSuchTensor(_) => Failure::new("no-such-tensor", error),
         DeltasError::NotNumeric { .. } => Failure::new("not-numeric", error),

@@ -17,8 +17,11 @@
     reason = "tests drive raw memory and may fail"
 )]
 
+#[cfg(feature = "cuda")]
 mod compiled;
 mod delta_matvec;
+#[cfg(feature = "cuda")]
+mod driver;
 mod key_fraction;
 mod on_gpu;
 mod operations;

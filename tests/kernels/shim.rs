@@ -6,8 +6,9 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use collapse_diagnostics::gpu::{GpuError, Launch, Machine, Queue, SOURCES, Source};
@@ -96,41 +97,39 @@ fn plain(source: &'static Source) -> &'static Library {
 }
 
 fn build(name: &str, text: &str) -> Library {
-    static NUMBER: Mutex<u32> = Mutex::new(0);
-    let number = {
-        let mut number = NUMBER.lock().unwrap_or_else(PoisonError::into_inner);
-        *number += 1;
-        *number
-    };
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join(format!("{name}-{}.so", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    compile_kernels(name, text, &library);
+    // SAFETY: the library's initialisers are those of the C++ runtime alone. It stays loaded when its file is gone.
+    unsafe { Library::new(&library) }.unwrap()
+}
+
+/// Compiles the text of a `.cu` file with the fibres into a library.
+pub(crate) fn compile_kernels(name: &str, text: &str, library: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(format!("{name}.cu"));
-    let library = folder.path().join(format!("{name}-{number}.so"));
     std::fs::write(&file, text).unwrap();
-    let kernels: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    compile("entry.cpp", &[&format!("-DKERNEL=\"{}\"", file.display())], library);
+}
+
+/// Compiles a file of `kernels/cpu/` into a library; a warning is an error.
+pub(crate) fn compile(file: &str, options: &[&str], library: &Path) {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
     let run = Command::new(compiler().expect("a C++ compiler"))
-        .args([
-            "-std=c++17",
-            "-O2",
-            "-ffp-contract=off",
-            "-shared",
-            "-fPIC",
-            "-Wall",
-            "-Wno-unknown-pragmas",
-            "-I",
-        ])
+        .args(["-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas"])
+        .args(options)
+        .arg("-I")
         .arg(&kernels)
         .arg("-I")
         .arg(kernels.join("cpu"))
-        .arg(format!("-DKERNEL=\"{}\"", file.display()))
-        .arg(kernels.join("cpu/entry.cpp"))
+        .arg(kernels.join("cpu").join(file))
         .args(["-ldl", "-o"])
-        .arg(&library)
+        .arg(library)
         .output()
         .unwrap();
     let messages = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && messages.is_empty(), "{name}.cu on the CPU: {messages}");
-    // SAFETY: the library's initialisers are those of the C++ runtime alone. It stays loaded when its file is gone.
-    unsafe { Library::new(&library) }.unwrap()
+    assert!(run.status.success() && messages.is_empty(), "{file} {options:?}: {messages}");
 }
 
 impl Machine for Shim {
