@@ -39,13 +39,13 @@ demo: ## build, foresee a collapse, compare a healthy, a fatal and a cured edit,
 	@rm -rf target/reproduction
 	@$(DIAGNOSE) reproduce --model $(WORLD)/model -o target/reproduction
 
-# One thread of OpenBLAS: the tests start programs, and when a process forks OpenBLAS ends its threads, also those at work.
+# On OpenBLAS all but the kernels, which have nothing to do with it. One thread of it: the tests start programs, and when a process forks OpenBLAS ends its threads, also those at work.
 test: ## every test, and again on the system's LAPACK where OpenBLAS is found
 	@.ci/setup compiler kernels lapack
 	cargo test --locked
 	@if pkg-config --exists openblas 2>/dev/null; then \
 		echo 'the same with --features lapack, on OpenBLAS '"$$(pkg-config --modversion openblas)"; \
-		OPENBLAS_NUM_THREADS=1 DIAGNOSE_BLAS=require cargo test --locked --features lapack; \
+		OPENBLAS_NUM_THREADS=1 DIAGNOSE_BLAS=require cargo test --locked --features lapack --lib --bins --examples --test tests; \
 	else \
 		echo 'SKIPPED: the tests with --features lapack, because pkg-config finds no OpenBLAS'; \
 	fi
