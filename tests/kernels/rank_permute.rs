@@ -188,3 +188,18 @@ fn without_a_barrier_of_the_warp_values_are_exchanged_or_read_too_early() {
         assert!(wrong(0) || wrong(1), "{barrier}");
     }
 }
+
+#[test]
+fn without_the_barrier_of_a_sum_over_a_block_counts_are_wrong() {
+    need_compiler!();
+    let x: Vec<i32> = (0..40).map(|at| 2 * at - 39).collect();
+    // Beside zeros every permutation is as far from 0 as the data: all of them count.
+    let all = |shim: &Shim| rank_permute(shim, 128, CentredRanks { x: &x, ys: &[0; 40] }, 5, 300, NO_LIMIT);
+    assert_eq!(all(&Shim::new(0)).unwrap(), [300]);
+    let barrier = "    __syncthreads();\n    T sum = 0;";
+    let wrong = |order| {
+        let shim = Shim::edited(order, "rank_permute", barrier, "    T sum = 0;");
+        all(&shim).map_or(true, |found| found != [300])
+    };
+    assert!(wrong(0) || wrong(1));
+}

@@ -36,11 +36,12 @@ impl Shim {
         Self { order, edit: None, buffers: Mutex::default() }
     }
 
-    /// The same with one place of a file's text replaced.
+    /// The same with one place of a file's text replaced, or of what the file includes.
     pub(crate) fn edited(order: u64, file: &'static str, from: &str, to: &str) -> Self {
         let source = SOURCES.iter().find(|source| source.name == file).expect("a kernel of that name");
-        assert_eq!(source.text.matches(from).count(), 1, "{from:?} stands once in {file}.cu");
-        let library = build(file, &source.text.replacen(from, to, 1));
+        let text = if source.text.contains(from) { source.text.to_owned() } else { source.program() };
+        assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in {file}.cu");
+        let library = build(file, &text.replacen(from, to, 1));
         Self { order, edit: Some((file, library)), buffers: Mutex::default() }
     }
 
