@@ -16,7 +16,8 @@ pub fn permutation_p(
     permutations: u64,
     seed: u64,
 ) -> Result<Vec<Option<PValue>>, GpuError> {
-    let bytes = (size_of::<i32>() * x.len()) as u64 * (1 + ys.len() as u64) * permutations;
+    let lists = (size_of::<i32>() * x.len() * (1 + ys.len())) as u64;
+    let bytes = lists.saturating_mul(permutations);
     let machine = device.machine(bytes).filter(|_| measure == Measure::Spearman);
     let (Some(machine), Some(ranks)) = (machine, whole_ranks(x)) else {
         return Ok(stats::permutation_p(measure, x, ys, permutations, seed));

@@ -69,7 +69,7 @@ pub fn key_fraction(keys: &KeyBatch<'_, '_>, block: u32) -> Result<Vec<FractionS
         if memory.bytes() < needs {
             return Err(GpuError::Shape { what: "a vector of each case", needs, has: memory.bytes() });
         }
-        if !std::ptr::addr_eq(std::ptr::from_ref(machine), std::ptr::from_ref(memory.machine())) {
+        if !memory.lies_on(machine) {
             let reason = format!("the vectors lie on {} and on {}", machine.name(), memory.machine().name());
             return Err(GpuError::Driver { doing: "key_fraction".to_owned(), reason });
         }

@@ -161,6 +161,11 @@ impl<'m> Memory<'m> {
         self.machine
     }
 
+    /// Whether it is memory of that machine.
+    pub fn lies_on(&self, machine: &dyn Machine) -> bool {
+        std::ptr::addr_eq(std::ptr::from_ref(self.machine), std::ptr::from_ref(machine))
+    }
+
     /// Where it begins, as a kernel's argument.
     pub fn address(&self) -> u64 {
         self.address

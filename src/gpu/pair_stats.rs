@@ -190,9 +190,10 @@ pub struct DevicePair<'a, 'm> {
 }
 
 impl DevicePair<'_, '_> {
-    /// Where both sides begin.
-    fn addresses(&self) -> Result<[u64; 2], GpuError> {
+    /// Where both sides begin, which lie on that machine.
+    fn addresses(&self, machine: &dyn Machine) -> Result<[u64; 2], GpuError> {
         let address = |(memory, first): (&Memory<'_>, u64), what| {
+            require_on(machine, memory)?;
             let width = self.dtype.bytes as u64;
             let end = first.checked_add(self.elements).and_then(|end| end.checked_mul(width));
             let needs = end.and_then(|end| usize::try_from(end).ok()).unwrap_or(usize::MAX);
@@ -220,18 +221,27 @@ pub(super) struct Outputs<'a, 'm> {
 }
 
 impl Outputs<'_, '_> {
-    fn hold(&self, chunks: usize) -> Result<(), GpuError> {
+    fn hold(&self, machine: &dyn Machine, chunks: usize) -> Result<(), GpuError> {
         for (what, memory, needs) in [
             ("the memory of strips", self.partials, chunks.saturating_mul(PARTIAL_BYTES)),
             ("the memory of results", self.results, chunks.saturating_mul(RESULT_BYTES)),
             ("the memory of counts", self.counts, COUNT_BYTES),
         ] {
+            require_on(machine, memory)?;
             if memory.bytes() < needs {
                 return Err(GpuError::Shape { what, needs, has: memory.bytes() });
             }
         }
         Ok(())
     }
+}
+
+fn require_on(machine: &dyn Machine, memory: &Memory<'_>) -> Result<(), GpuError> {
+    if memory.lies_on(machine) {
+        return Ok(());
+    }
+    let reason = format!("memory of {} beside that of {}", memory.machine().name(), machine.name());
+    Err(GpuError::Driver { doing: "pair_stats".to_owned(), reason })
 }
 
 /// Sums, extremes and counts of a pair, a chunk of [`CHUNK`] elements at a time; `block` threads take a block.
@@ -259,8 +269,8 @@ pub fn pair_stats_plain(
     block: u32,
 ) -> Result<PairStats, GpuError> {
     with_outputs(pair, |machine, outputs| {
-        let [before, after] = pair.addresses()?;
-        outputs.hold(pair.chunks())?;
+        let [before, after] = pair.addresses(machine)?;
+        outputs.hold(machine, pair.chunks())?;
         let [function, ..] = pair.dtype.functions;
         let [a, b, c, d, e] = windows.below();
         let blocks =
@@ -277,8 +287,8 @@ fn with_outputs<'m>(
     pair: DevicePair<'_, 'm>,
     work: impl FnOnce(&'m dyn Machine, &Outputs<'_, 'm>) -> Result<(), GpuError>,
 ) -> Result<PairStats, GpuError> {
-    let [_, _] = pair.addresses()?;
     let machine = pair.before.0.machine();
+    let [_, _] = pair.addresses(machine)?;
     let memory = PairMemory::new(machine, pair.elements)?;
     if pair.elements > 0 {
         work(machine, &memory.outputs())?;
@@ -330,8 +340,8 @@ pub(super) fn launch(
     block: u32,
     outputs: &Outputs<'_, '_>,
 ) -> Result<(), GpuError> {
-    let [before, after] = pair.addresses()?;
-    outputs.hold(pair.chunks())?;
+    let [before, after] = pair.addresses(machine)?;
+    outputs.hold(machine, pair.chunks())?;
     let [_, strips, fold] = pair.dtype.functions;
     let [a, b, c, d, e] = windows.below();
     let [partials, results, counts] =

@@ -123,7 +123,7 @@ impl<'m> PositionStats<'m> {
         if activations.bytes() < needs {
             return Err(GpuError::Shape { what: "the activations", needs, has: activations.bytes() });
         }
-        if !std::ptr::addr_eq(std::ptr::from_ref(machine), std::ptr::from_ref(activations.machine())) {
+        if !activations.lies_on(machine) {
             let reason = format!("the activations lie on {}", activations.machine().name());
             return Err(GpuError::Driver { doing: format!("position_stats on {}", machine.name()), reason });
         }

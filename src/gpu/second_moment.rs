@@ -96,7 +96,7 @@ pub fn add_second_moment_by(
     keys: Keys<'_>,
     sum: &Memory<'_>,
 ) -> Result<(), GpuError> {
-    if [keys.values, sum].iter().any(|memory| !std::ptr::addr_eq(memory.machine(), machine)) {
+    if [keys.values, sum].iter().any(|memory| !memory.lies_on(machine)) {
         return Err(refused("memory of another machine".to_owned()));
     }
     let dtype = number(keys.dtype).ok_or_else(|| refused(format!("no kernel reads {}", keys.dtype)))?;

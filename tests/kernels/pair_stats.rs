@@ -564,3 +564,15 @@ fn a_stream_says_the_least_memory_that_it_needs() {
     let refused = PairStream::new(&machine, least - 1, BLOCK).err().unwrap();
     assert!(matches!(refused, GpuError::Shape { needs, has, .. } if needs == least && has == least - 1));
 }
+
+#[test]
+fn two_sides_on_two_machines_are_refused() {
+    need_compiler!();
+    let (one, other) = (Shim::new(0), Shim::new(0));
+    let (before, after) = (Memory::of(&one, &[0_u32; 8]).unwrap(), Memory::of(&other, &[0_u32; 8]).unwrap());
+    let dtype = PairDtype::of(Dtype::F32).unwrap();
+    let pair = DevicePair { dtype, elements: 8, before: (&before, 0), after: (&after, 0) };
+    for refused in [pair_stats(pair, Windows::ALL, 32), pair_stats_plain(pair, Windows::ALL, 32)] {
+        assert!(matches!(refused, Err(GpuError::Driver { .. })), "{refused:?}");
+    }
+}
