@@ -50,43 +50,19 @@ __device__ constexpr u32 bytes_of(u32 dtype) {
 }
 
 __device__ inline float f32_of_bits(u32 bits) {
-#ifdef __CUDACC__
     return __uint_as_float(bits);
-#else
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-#endif
 }
 
 __device__ inline u32 bits_of_f32(float value) {
-#ifdef __CUDACC__
     return __float_as_uint(value);
-#else
-    u32 bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-#endif
 }
 
 __device__ inline double f64_of_bits(u64 bits) {
-#ifdef __CUDACC__
     return __longlong_as_double(static_cast<i64>(bits));
-#else
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-#endif
 }
 
 __device__ inline u64 bits_of_f64(double value) {
-#ifdef __CUDACC__
     return static_cast<u64>(__double_as_longlong(value));
-#else
-    u64 bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-#endif
 }
 
 __device__ inline float f32_of_f16(u32 bits) {

@@ -95,6 +95,18 @@ T atomicMax(T* address, T value) {
     return old;
 }
 
+template <class To, class From>
+To same_bits(From value) {
+    static_assert(sizeof(To) == sizeof(From), "bits of one length");
+    To answer;
+    memcpy(&answer, &value, sizeof answer);
+    return answer;
+}
+inline float __uint_as_float(unsigned bits) { return same_bits<float>(bits); }
+inline unsigned __float_as_uint(float value) { return same_bits<unsigned>(value); }
+inline double __longlong_as_double(long long bits) { return same_bits<double>(bits); }
+inline long long __double_as_longlong(double value) { return same_bits<long long>(value); }
+
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {

@@ -26,6 +26,7 @@ pub(super) use self::reproduce::ReproduceArgs;
 pub(super) use self::sequence::{SequenceArgs, SequenceLevel};
 pub(super) use self::trace::{TraceAnswer, TraceArgs, TraceKind};
 use super::measure_args::{FirstTokenArgs, MomentsArgs, PerplexityArgs};
+use crate::compute::Choice;
 use crate::deltas::NamePattern;
 use crate::report::Format;
 
@@ -95,7 +96,7 @@ pub(super) struct Global {
         value_name = "DEVICE",
         default_value = "auto"
     )]
-    pub(super) device: Device,
+    pub(super) device: Choice,
 
     /// MiB of a device's memory that streaming takes at most; never changes a byte of the report
     #[arg(long, global = true, env = "DIAGNOSE_DEVICE_MEMORY", hide_env = true, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(4..))]
@@ -289,18 +290,7 @@ pub(super) enum Io {
     Pread,
 }
 
-/// Where to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Device {
-    /// CUDA where it answers and is worth it.
-    Auto,
-    /// This machine's processor.
-    Cpu,
-    /// The CUDA device of that ordinal.
-    Cuda(usize),
-}
-
-impl FromStr for Device {
+impl FromStr for Choice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -358,9 +348,9 @@ mod tests {
 
     #[test]
     fn devices_and_spectra_are_read_strictly() {
-        assert_eq!("cuda:3".parse(), Ok(Device::Cuda(3)));
-        assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
-        assert!(["cuda:", "cuda:-1", "gpu", "CPU", ""].iter().all(|text| text.parse::<Device>().is_err()));
+        assert_eq!("cuda:3".parse(), Ok(Choice::Cuda(3)));
+        assert_eq!("cuda".parse(), Ok(Choice::Cuda(0)));
+        assert!(["cuda:", "cuda:-1", "gpu", "CPU", ""].iter().all(|text| text.parse::<Choice>().is_err()));
         assert_eq!("none".parse(), Ok(Spectrum::None));
         assert_eq!("16".parse(), Ok(Spectrum::Leading(16)));
         assert!(["0", "-1", "1025", "all"].iter().all(|text| text.parse::<Spectrum>().is_err()));

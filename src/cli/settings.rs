@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use super::args::{Device, Global, Io, When};
+use super::args::{Global, Io, When};
 use super::failure::Failure;
 use super::progress::{Narrator, Unit, Voice};
-use crate::compute::{self, Choice};
+use crate::compute::{Choice, Device};
 use crate::gpu;
 use crate::reader::{IoMode, Limits};
 use crate::report::{Format, Page, Paint};
@@ -28,7 +28,7 @@ pub(super) struct Settings {
     format: Option<Format>,
     color: When,
     progress: When,
-    device: Device,
+    device: Choice,
     device_memory: usize,
 }
 
@@ -119,14 +119,9 @@ impl Settings {
     }
 
     /// Where this command computes what it has a kernel for.
-    pub(super) fn device(&self) -> Result<compute::Device, Failure> {
-        let choice = match self.device {
-            Device::Auto => Choice::Auto,
-            Device::Cpu => Choice::Cpu,
-            Device::Cuda(ordinal) => Choice::Cuda(ordinal),
-        };
-        let device = compute::Device::choose(choice).map_err(|error| {
-            let named = if let Device::Cuda(ordinal) = self.device { ordinal } else { 0 };
+    pub(super) fn device(&self) -> Result<Device, Failure> {
+        let device = Device::choose(self.device).map_err(|error| {
+            let named = if let Choice::Cuda(ordinal) = self.device { ordinal } else { 0 };
             Failure::new("device", format!("cannot compute on cuda:{named}: {error}")).hint(DEVICE_HINT)
         })?;
         Ok(device.with_memory(self.device_memory))
@@ -134,7 +129,7 @@ impl Settings {
 
     /// Refuses `--device cuda` for a command that has no kernel, with the reason that comes first: no device at all.
     pub(super) fn computes_on_cpu(&self, command: &str) -> Result<(), Failure> {
-        let Device::Cuda(ordinal) = self.device else { return Ok(()) };
+        let Choice::Cuda(ordinal) = self.device else { return Ok(()) };
         let refusal = match gpu::probe() {
             Err(reason) => format!("cannot compute on cuda:{ordinal}: {reason}"),
             Ok(devices) if !devices.iter().any(|device| device.ordinal == ordinal) => {

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::Largest;
+
 /// What the v vectors of length f at one position are like, over the texts that reach it.
 ///
 /// A NaN is the least, the largest and the largest in size of what it stands among. Degenerate: where v = 0, every f64 is NaN.
@@ -60,15 +62,15 @@ fn summary(vectors: &[&[f32]]) -> PositionSummary {
         .collect();
     let finite = values().all(f64::is_finite);
     let moment = |value: f64| if finite { value } else { f64::NAN };
-    let (largest_size, largest_component) = largest_of(vectors);
+    let largest = largest_of(vectors);
     PositionSummary {
         vectors: vectors.len() as u64,
         mean: moment(mean),
         variance: moment(squares / count),
         least: extreme(values(), |x, least| x < least),
         largest: extreme(values(), |x, largest| x > largest),
-        largest_size,
-        largest_component,
+        largest_size: largest.map_or(f64::NAN, |largest| largest.magnitude),
+        largest_component: largest.and_then(|largest| usize::try_from(largest.position).ok()),
         mean_norm: norms.iter().sum::<f64>() / norms.len() as f64,
         largest_norm: extreme(norms.into_iter(), |x, largest| x > largest),
         nonfinite: [f64::is_nan, |x: f64| x == f64::INFINITY, |x: f64| x == f64::NEG_INFINITY]
@@ -83,21 +85,13 @@ fn extreme(values: impl Iterator<Item = f64>, beats: fn(f64, f64) -> bool) -> f6
 }
 
 /// The largest |x| of all, and the lowest component that has it in some vector.
-fn largest_of(vectors: &[&[f32]]) -> (f64, Option<usize>) {
-    let sizes = vectors.iter().flat_map(|vector| vector.iter().map(|x| f64::from(x.abs())).enumerate());
-    let rank = |size: f64| if size.is_nan() { f64::INFINITY } else { size };
-    let above =
-        |a: f64, b: f64| (a.is_nan() && !b.is_nan()) || (a.is_nan() == b.is_nan() && rank(a) > rank(b));
-    let mut found: Option<(usize, f64)> = None;
-    for (component, size) in sizes {
-        let better = found.is_none_or(|(place, largest)| {
-            above(size, largest) || (!above(largest, size) && component < place)
-        });
-        if better {
-            found = Some((component, size));
-        }
-    }
-    (found.map_or(f64::NAN, |(_, size)| size), found.map(|(component, _)| component))
+fn largest_of(vectors: &[&[f32]]) -> Option<Largest> {
+    let sizes = vectors.iter().flat_map(|vector| vector.iter().enumerate());
+    let sizes = sizes.map(|(at, x)| Largest { magnitude: f64::from(x.abs()), position: at as u64 });
+    sizes.reduce(|found, next| {
+        let lower = next.position < found.position && !found.exceeds(&next);
+        if lower || next.exceeds(&found) { next } else { found }
+    })
 }
 
 #[cfg(test)]
