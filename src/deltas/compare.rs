@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::change::{change, relative};
+use super::change::relative;
 use super::pairing::{self, Pairing};
 use super::pass::{self, Found, Pair, Progress};
 use super::{
@@ -170,11 +170,9 @@ fn conclude<S: Source>(pair: &Pair<'_, S>, found: Found) -> TensorDelta {
     match found {
         Found::Identical => blank_pair(pair, Status::Identical),
         Found::DifferentBytes => blank_pair(pair, Status::Changed),
-        Found::Numbers(totals, ..) if totals.elements == 0 => blank_pair(pair, Status::Identical),
-        Found::Numbers(totals, quantiles, largest) => {
-            let status = if totals.changed == 0 { Status::Identical } else { Status::Changed };
-            let change = change(&totals, quantiles, &pair.before.1.shape, largest);
-            TensorDelta { change: Some(change), ..blank_pair(pair, status) }
+        Found::Numbers(change) => {
+            let status = if change.changed_elements == 0 { Status::Identical } else { Status::Changed };
+            TensorDelta { change: Some(*change), ..blank_pair(pair, status) }
         }
     }
 }

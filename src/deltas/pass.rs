@@ -23,8 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
+use super::change::change;
 use super::streamed::numbers;
-use super::{DeltasError, Quantiles, windows};
+use super::{Change, DeltasError, Quantiles, windows};
 use crate::compute::{
     Boundaries, CHUNK, ChunkPair, ChunkStats, Device, Largest, PairStreams, Scratch, StreamedPair, Totals,
     largest_of, pair_stats,
@@ -133,8 +134,8 @@ pub(super) enum Found {
     Identical,
     /// Different bytes of a dtype that has no numbers.
     DifferentBytes,
-    /// Everything the chunks add up to, the quantiles of |d|, and the largest one.
-    Numbers(Box<Totals>, Quantiles, Largest),
+    /// What the change comes to.
+    Numbers(Box<Change>),
 }
 
 /// Compares all pairs, in the order given. With `norms` the numbers of identical tensors are read too.
@@ -295,6 +296,9 @@ impl<'a, S: Source> Task<'a, S> {
             return Ok(Found::DifferentBytes);
         }
         let totals = add_up(chunks.iter().filter_map(|unit| unit.stats.as_ref()));
+        if totals.elements == 0 {
+            return Ok(Found::Identical);
+        }
         let boundaries = self.boundaries.get().copied().unwrap_or(Boundaries::ALL);
         let largest = match self.largest.get() {
             Some(known) => *known,
@@ -306,7 +310,8 @@ impl<'a, S: Source> Task<'a, S> {
                 windows::quantiles(&count_all(&self.pair)?, &Boundaries::ALL).unwrap_or(Quantiles::UNKNOWN)
             }
         };
-        Ok(Found::Numbers(Box::new(totals), quantiles, largest))
+        let change = change(&totals, quantiles, &self.pair.before.1.shape, largest);
+        Ok(Found::Numbers(Box::new(change)))
     }
 }
 

@@ -53,28 +53,38 @@ pub(super) fn boundaries<S: Source>(
     Ok(Boundaries::around(window(0.5), window(0.9), tail))
 }
 
+/// The keys of the sample, run by run.
+///
+/// All bytes are fetched before any is looked at: the runs lie in memory that no cache holds, and reads that
+/// wait for nothing else wait for it together.
 fn sample<S: Source>(before: (&S, &Entry), after: (&S, &Entry)) -> Result<Vec<u16>, S::Error> {
-    let stride = before.1.elements / RUNS;
+    let starts = starts(before.1.elements);
+    let [a, b] = [gather(before, &starts)?, gather(after, &starts)?];
+    let [width, width_after] = [before.1, after.1].map(|entry| entry.dtype.bytes().unwrap_or(1));
     let mut differences = [0.0; RUN as usize];
-    let (mut scratch_before, mut scratch_after) = (Vec::new(), Vec::new());
     let mut keys = Vec::with_capacity((RUNS * RUN) as usize);
-    for run in 0..RUNS {
-        let first = run * stride + scatter(run) % (stride - RUN + 1);
-        let a = read_run(before, first, &mut scratch_before)?;
-        let b = read_run(after, first, &mut scratch_after)?;
+    for (a, b) in a.chunks(RUN as usize * width).zip(b.chunks(RUN as usize * width_after)) {
         difference((before.1.dtype, a), (after.1.dtype, b), &mut differences);
         keys.extend(differences.iter().map(|&d| key_of(d as f32)));
     }
     Ok(keys)
 }
 
-fn read_run<'a, S: Source>(
-    (source, entry): (&'a S, &Entry),
-    first: u64,
-    scratch: &'a mut Vec<u8>,
-) -> Result<&'a [u8], S::Error> {
+/// The first element of each run.
+fn starts(elements: u64) -> Vec<u64> {
+    let stride = elements / RUNS;
+    (0..RUNS).map(|run| run * stride + scatter(run) % (stride - RUN + 1)).collect()
+}
+
+/// The bytes of one side's runs.
+fn gather<S: Source>((source, entry): (&S, &Entry), starts: &[u64]) -> Result<Vec<u8>, S::Error> {
     let width = entry.dtype.bytes().unwrap_or(1) as u64;
-    source.read(entry, first * width, (RUN * width) as usize, scratch)
+    let bytes = (RUN * width) as usize;
+    let (mut gathered, mut scratch) = (Vec::with_capacity(starts.len() * bytes), Vec::new());
+    for first in starts {
+        gathered.extend_from_slice(source.read(entry, first * width, bytes, &mut scratch)?);
+    }
+    Ok(gathered)
 }
 
 /// A fixed number for each run that looks like chance (the finaliser of `SplitMix64`).
@@ -85,9 +95,9 @@ fn scatter(run: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// How many keys of the sample are at most `key`, for every key.
+/// How many keys of the sample are at most `key`, for every key up to the largest.
 fn cumulative(keys: &[u16]) -> Vec<u32> {
-    let mut counts = vec![0; usize::from(key_of(f32::NAN)) + 1];
+    let mut counts = vec![0; usize::from(keys.iter().max().copied().unwrap_or(0)) + 1];
     for &key in keys {
         if let Some(count) = counts.get_mut(usize::from(key)) {
             *count += 1;

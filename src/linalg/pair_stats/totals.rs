@@ -91,12 +91,12 @@ impl Totals {
         for (total, count) in [(&mut self.below, chunk.keys.below), (&mut self.single, chunk.keys.single)] {
             total.iter_mut().zip(count).for_each(|(total, count)| *total += count);
         }
+        let length = chunk.keys.counts.last().map_or(0, |&(key, _)| usize::from(key) + 1);
+        if self.key_counts.len() < length {
+            self.key_counts.resize(length, 0);
+        }
         for &(key, count) in &chunk.keys.counts {
-            let key = usize::from(key);
-            if self.key_counts.len() <= key {
-                self.key_counts.resize(key + 1, 0);
-            }
-            if let Some(total) = self.key_counts.get_mut(key) {
+            if let Some(total) = self.key_counts.get_mut(usize::from(key)) {
                 *total += u64::from(count);
             }
         }
