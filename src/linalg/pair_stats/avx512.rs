@@ -46,7 +46,7 @@ pub(super) fn chunk(
     }
 }
 
-/// One copy of the loop for windows of many keys, one that also counts windows of a single key.
+/// A copy of the loop for each choice of windows that are a single key: those are counted and not collected.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
 fn windowed<const BYTES: usize, const DTYPE: u8>(
@@ -54,17 +54,18 @@ fn windowed<const BYTES: usize, const DTYPE: u8>(
     boundaries: &Boundaries,
     scratch: &mut Scratch,
 ) -> ChunkStats {
-    if boundaries.single == [false; 2] {
-        steps::<BYTES, DTYPE, false>(pair, boundaries, scratch)
-    } else {
-        steps::<BYTES, DTYPE, true>(pair, boundaries, scratch)
+    match boundaries.single {
+        [false, false] => steps::<BYTES, DTYPE, false, false>(pair, boundaries, scratch),
+        [false, true] => steps::<BYTES, DTYPE, false, true>(pair, boundaries, scratch),
+        [true, false] => steps::<BYTES, DTYPE, true, false>(pair, boundaries, scratch),
+        [true, true] => steps::<BYTES, DTYPE, true, true>(pair, boundaries, scratch),
     }
 }
 
 /// Walks the chunk 32 elements at a time; what is left over is padded with zeros on both sides.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
-fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
+fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool, const SINGLE_90: bool>(
     pair: ChunkPair<'_>,
     boundaries: &Boundaries,
     scratch: &mut Scratch,
@@ -73,35 +74,28 @@ fn steps<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
     let (before, before_rest) = pair.before.as_chunks::<BYTES>();
     let (after, after_rest) = pair.after.as_chunks::<BYTES>();
     let mut sums = Sums::new();
-    let windows = Windows {
-        edges: boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed())),
-        single: boundaries.single.map(|single| if single { u32::MAX } else { 0 }),
-    };
+    let edges = boundaries.edges.map(|edge| _mm512_set1_epi16(edge.cast_signed()));
+    let frequent = scratch.frequent();
     let mut collected = scratch.collector();
     for (a, b) in before.iter().zip(after) {
         prefetch(a);
         prefetch(b);
-        step::<BYTES, DTYPE, SINGLE>(a, b, &windows, &mut sums, &mut collected);
+        step::<BYTES, DTYPE, SINGLE, SINGLE_90>(a, b, &edges, &mut sums, &mut collected);
     }
     let rest = before_rest.len().min(after_rest.len()) / width;
     if rest > 0 {
-        step::<BYTES, DTYPE, SINGLE>(
+        step::<BYTES, DTYPE, SINGLE, SINGLE_90>(
             &padded(before_rest),
             &padded(after_rest),
-            &windows,
+            &edges,
             &mut sums,
             &mut collected,
         );
     }
+    let counts = set_apart(frequent, &mut collected);
     let length = collected.length;
-    scratch.collected(length);
-    sums.finish((before.len().min(after.len()) * 32 + rest) as u64)
-}
-
-/// The boundaries of keys, one in every lane.
-struct Windows {
-    edges: [__m512i; 5],
-    single: [u32; 2],
+    scratch.collected(length, counts);
+    sums.finish::<SINGLE, SINGLE_90>((before.len().min(after.len()) * 32 + rest) as u64)
 }
 
 /// Running sums: lane `l` of a sum is element `l % 8` of its vector `l / 8`.
@@ -112,8 +106,8 @@ struct Sums {
     abs_delta: [__m512d; 2],
     largest_keys: __m512i,
     changed: u64,
-    not_below: [u64; 2],
-    single: [u64; 2],
+    /// Keys at or above each edge but the last; of a window that is collected, its first edge alone.
+    not_below: [u64; 4],
 }
 
 impl Sums {
@@ -128,15 +122,14 @@ impl Sums {
             abs_delta: zero,
             largest_keys: _mm512_setzero_si512(),
             changed: 0,
-            not_below: [0; 2],
-            single: [0; 2],
+            not_below: [0; 4],
         }
     }
 
     /// Lanes to sums, and keys at or above an edge to keys below it.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn finish(self, elements: u64) -> ChunkStats {
+    fn finish<const SINGLE: bool, const SINGLE_90: bool>(self, elements: u64) -> ChunkStats {
         let lanes = Lanes {
             before_squares: bytemuck::cast(self.before_squares),
             after_squares: bytemuck::cast(self.after_squares),
@@ -146,8 +139,10 @@ impl Sums {
         let mut stats = ChunkStats { elements, changed: self.changed, ..ChunkStats::default() };
         let largest: [u16; 32] = bytemuck::cast(self.largest_keys);
         stats.keys.largest = largest.into_iter().fold(0, u16::max);
-        stats.keys.single = self.single;
-        stats.keys.below = self.not_below.map(|count| elements - count);
+        let [first, second, third, fourth] = self.not_below;
+        stats.keys.below = [first, third].map(|count| elements - count);
+        stats.keys.single =
+            [if SINGLE { first - second } else { 0 }, if SINGLE_90 { third - fourth } else { 0 }];
         lanes.fold(&mut stats);
         stats
     }
@@ -156,17 +151,17 @@ impl Sums {
 /// Adds 32 elements of each side; `d` is f32 for the keys and f64 for the sums, as the plain routine has it.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,popcnt")]
 #[inline]
-fn step<const BYTES: usize, const DTYPE: u8, const SINGLE: bool>(
+fn step<const BYTES: usize, const DTYPE: u8, const SINGLE: bool, const SINGLE_90: bool>(
     before: &[u8; BYTES],
     after: &[u8; BYTES],
-    windows: &Windows,
+    edges: &[__m512i; 5],
     sums: &mut Sums,
     collected: &mut Collector<'_>,
 ) {
     let (a, b, changed) = widen::<BYTES, DTYPE>(before, after);
     sums.changed += u64::from(changed.count_ones());
     let d = [_mm512_sub_ps(b[0], a[0]), _mm512_sub_ps(b[1], a[1])];
-    count_keys::<SINGLE>(d, windows, sums, collected);
+    count_keys::<SINGLE, SINGLE_90>(d, edges, sums, collected);
     for half in 0..2 {
         let (a, b) = (to_f64(a[half]), to_f64(b[half]));
         for lane in 0..2 {
@@ -234,9 +229,9 @@ fn to_f64(x: __m512) -> [__m512d; 2] {
 /// Keys of 32 differences: counts those below the boundaries, keeps those inside the windows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
-fn count_keys<const SINGLE: bool>(
+fn count_keys<const SINGLE: bool, const SINGLE_90: bool>(
     d: [__m512; 2],
-    windows: &Windows,
+    edges: &[__m512i; 5],
     sums: &mut Sums,
     collected: &mut Collector<'_>,
 ) {
@@ -245,26 +240,53 @@ fn count_keys<const SINGLE: bool>(
     let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     let mixed = _mm512_ternarylogic_epi32::<0xca>(upper, d[1], _mm512_srli_epi32::<16>(d[0]));
     let keys = _mm512_and_si512(mixed, _mm512_set1_epi16(0x7fff));
-    let [first, second, third, fourth, tail] = &windows.edges;
-    let first = _mm512_cmpge_epu16_mask(keys, *first);
-    let second = _mm512_cmpge_epu16_mask(keys, *second);
-    let third = _mm512_cmpge_epu16_mask(keys, *third);
-    let fourth = _mm512_cmpge_epu16_mask(keys, *fourth);
-    let tail = _mm512_cmpge_epu16_mask(keys, *tail);
+    let [first, second, third, fourth, tail] = edges.map(|edge| _mm512_cmpge_epu16_mask(keys, edge));
     sums.largest_keys = _mm512_max_epu16(sums.largest_keys, keys);
-    sums.not_below[0] += u64::from(first.count_ones());
-    sums.not_below[1] += u64::from(third.count_ones());
-    let (mut median, mut p90) = (first ^ second, third ^ fourth);
+    let ones = |mask: __mmask32| u64::from(mask.count_ones());
+    sums.not_below[0] += ones(first);
+    sums.not_below[2] += ones(third);
+    let mut inside = tail;
     if SINGLE {
-        let [median_is_single, p90_is_single] = windows.single;
-        sums.single[0] += u64::from((median & median_is_single).count_ones());
-        sums.single[1] += u64::from((p90 & p90_is_single).count_ones());
-        median &= !median_is_single;
-        p90 &= !p90_is_single;
+        sums.not_below[1] += ones(second);
+    } else {
+        inside ^= first ^ second;
     }
-    let inside = median ^ p90 ^ tail;
+    if SINGLE_90 {
+        sums.not_below[3] += ones(fourth);
+    } else {
+        inside ^= third ^ fourth;
+    }
     let kept = _mm512_maskz_compress_epi16(inside, keys);
     collected.push_front_of(bytemuck::cast(kept), inside.count_ones() as usize);
+}
+
+/// Takes two keys out of those collected and returns how many there were of each.
+///
+/// Differences of BF16 lie on few values, and a handful of keys is most of what is collected: comparing 32 at a time
+/// counts them faster than one counter after the other.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[inline]
+fn set_apart(frequent: [u16; 2], collected: &mut Collector<'_>) -> [u32; 2] {
+    let mut counts = [0; 2];
+    if frequent == [0; 2] {
+        return counts;
+    }
+    let wanted = frequent.map(|key| _mm512_set1_epi16(key.cast_signed()));
+    let all = std::mem::take(&mut collected.length);
+    for at in (0..all).step_by(32) {
+        let Some(&block) = collected.keys.get(at..).and_then(<[u16]>::first_chunk::<32>) else { break };
+        let keys: __m512i = bytemuck::cast(block);
+        let valid = u32::MAX >> (32 - (all - at).min(32));
+        let met = wanted.map(|key| _mm512_cmpeq_epi16_mask(keys, key) & valid);
+        let rest = valid & !(met[0] | met[1]);
+        collected.push_front_of(
+            bytemuck::cast(_mm512_maskz_compress_epi16(rest, keys)),
+            rest.count_ones() as usize,
+        );
+        counts[0] += met[0].count_ones();
+        counts[1] += met[1].count_ones();
+    }
+    counts
 }
 
 /// Asks for the bytes that lie [`AHEAD`] of these.

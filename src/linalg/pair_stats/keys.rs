@@ -93,7 +93,7 @@ pub struct KeyCounts {
     pub counts: Vec<(u16, u32)>,
 }
 
-/// Reusable memory of one thread; holds nothing between calls.
+/// Reusable memory of one thread; nothing that it holds between calls changes a result.
 ///
 /// 256 KiB for the keys of a chunk and 512 KiB of counters; the buffers for widened elements stay empty
 /// unless a chunk needs them, and then take up to 2 MiB (f64) and 1 MiB (f32).
@@ -101,6 +101,10 @@ pub struct Scratch {
     /// Keys inside the windows, in the order they were met.
     collected: Vec<u16>,
     length: usize,
+    /// The keys that made up most of the chunk before; 0 is none.
+    frequent: [u16; 2],
+    /// How often they were met in this one and not collected.
+    set_apart: [u32; 2],
     /// Four histograms, so that a run of equal keys does not wait on one counter.
     histograms: Box<[[u32; 4]]>,
     /// Widened elements, for the dtypes without a vector routine.
@@ -116,6 +120,8 @@ impl Default for Scratch {
             // A vector routine stores 32 keys at a time, whatever the number that counts.
             collected: vec![0; super::CHUNK + 32],
             length: 0,
+            frequent: [0; 2],
+            set_apart: [0; 2],
             histograms: vec![[0; 4]; KEYS].into_boxed_slice(),
             before: Vec::new(),
             after: Vec::new(),
@@ -127,6 +133,7 @@ impl Default for Scratch {
 impl Scratch {
     pub(super) fn begin(&mut self) {
         self.length = 0;
+        self.set_apart = [0; 2];
     }
 
     /// Notes one key as the boundaries ask.
@@ -155,9 +162,15 @@ impl Scratch {
         Collector { keys: &mut self.collected, length: 0 }
     }
 
-    /// How many keys a [`Collector`] was given.
-    pub(super) fn collected(&mut self, length: usize) {
+    /// The keys that made up most of the chunk before; 0 is none.
+    pub(super) fn frequent(&self) -> [u16; 2] {
+        self.frequent
+    }
+
+    /// How many keys a [`Collector`] holds, and how many of the frequent ones were taken out of it.
+    pub(super) fn collected(&mut self, length: usize, set_apart: [u32; 2]) {
         self.length = length;
+        self.set_apart = set_apart;
     }
 
     /// Counts the keys that were noted and forgets them.
@@ -175,8 +188,11 @@ impl Scratch {
         for &key in rest {
             self.histograms[usize::from(key) % KEYS][0] += 1;
         }
-        self.length = 0;
-        let mut counts = Vec::new();
+        for (&key, &count) in self.frequent.iter().zip(&self.set_apart) {
+            self.histograms[usize::from(key) % KEYS][0] += count;
+        }
+        // As many as the windows of a large tensor hold.
+        let mut counts = Vec::with_capacity(self.length.min(256));
         let [a, b, c, d, e] = boundaries.edges.map(usize::from);
         let end = usize::from(largest) + 1;
         for range in [a..b, c..d, e..end.max(e)] {
@@ -188,13 +204,29 @@ impl Scratch {
                 }
             }
         }
+        self.frequent = frequent(&counts);
+        self.begin();
         counts
     }
 }
 
+/// The two keys that were met most often, where each is an eighth of all.
+fn frequent(counts: &[(u16, u32)]) -> [u16; 2] {
+    let all: u32 = counts.iter().map(|&(_, count)| count).sum();
+    let (mut first, mut second) = ((0, all / 8), (0, all / 8));
+    for &(key, count) in counts {
+        if count > first.1 {
+            (first, second) = ((key, count), first);
+        } else if count > second.1 {
+            second = (key, count);
+        }
+    }
+    [first.0, second.0]
+}
+
 /// Keys written 32 at a time.
 pub(super) struct Collector<'a> {
-    keys: &'a mut [u16],
+    pub(super) keys: &'a mut [u16],
     pub(super) length: usize,
 }
 

@@ -62,7 +62,11 @@ fn every_level_gives_the_same_bits_for_every_length() {
         for elements in (0..70).chain([1000, 4096, CHUNK - 1, CHUNK]) {
             let (before, after) = weights(dtype, elements, 0.1, elements as u64 + 1);
             let middle = Boundaries::around((0x3980, 0x39c0), (0x3a40, 0x3a80), 0x3b00);
-            for boundaries in [Boundaries::ALL, middle, Boundaries::around((0, 0), (0, 5), 0x3900)] {
+            let single = Boundaries::around((0x39c0, 0x39c0), (0x3a40, 0x3a80), 0x3b00);
+            let single_90 = Boundaries::around((0x3980, 0x39c0), (0x3a40, 0x3a40), 0x3b00);
+            let both = Boundaries::around((0x39c0, 0x39c0), (0x3a40, 0x3a40), 0x3a48);
+            let low = Boundaries::around((0, 0), (0, 5), 0x3900);
+            for boundaries in [Boundaries::ALL, middle, single, single_90, both, low] {
                 let plain = on(SimdLevel::Portable, dtype, &before, &after, &boundaries);
                 assert_eq!(plain.elements, elements as u64);
                 for level in LEVELS {
@@ -140,6 +144,39 @@ fn key_counts_are_those_of_a_plain_count() {
         let stats = on(SimdLevel::detect(), dtype, &before, &after, &Boundaries::ALL);
         assert_eq!(u64::from(plain.remove(&0).unwrap_or(0)), stats.keys.below[0]);
         assert_eq!(plain.into_iter().collect::<Vec<_>>(), stats.keys.counts);
+    }
+}
+
+/// Two thirds of the differences are one of two values, as with weights of few bits.
+#[test]
+fn what_a_scratch_has_seen_before_changes_nothing() {
+    let singles = |values: [f32; 3], len: usize| -> Vec<u8> {
+        (0..len)
+            .flat_map(|i| (values[i % 3] * if i % 3 == 2 { i as f32 } else { 1.0 }).to_le_bytes())
+            .collect()
+    };
+    let zeros = vec![0; 4 * 7001];
+    let chunks = [
+        singles([0.5, 0.25, 1e-4], 7001),
+        singles([0.25, 0.75, 1e-3], 7001),
+        singles([f32::NAN, 0.25, 1.0], 7001),
+    ];
+    let windows = [Boundaries::ALL, Boundaries::around((0x3e00, 0x3e90), (0x3f00, 0x3f40), 0x3f41)];
+    for level in LEVELS {
+        let mut scratch = Scratch::default();
+        for boundaries in windows {
+            for chunk in chunks.iter().chain([&chunks[1], &chunks[2], &chunks[0], &chunks[0]]) {
+                let pair = ChunkPair {
+                    dtype_before: Dtype::F32,
+                    before: &zeros,
+                    dtype_after: Dtype::F32,
+                    after: chunk,
+                };
+                let stats = pair_stats_on(level, pair, &boundaries, &mut scratch);
+                let fresh = on(SimdLevel::Portable, Dtype::F32, &zeros, chunk, &boundaries);
+                assert!(same(&stats, &fresh), "{level}:\n{stats:?}\n{fresh:?}");
+            }
+        }
     }
 }
 
