@@ -49,8 +49,8 @@ impl Progress for () {
     fn end(&self) {}
 }
 
-/// Chunks that are in memory as results at one time: about 4 MB.
-const BATCH: u64 = 1024;
+/// Chunks that are in memory as results at one time: about 10 MB.
+const BATCH: u64 = 4096;
 
 /// Two tensors of one shape.
 pub(super) struct Pair<'a, S> {

@@ -51,6 +51,9 @@ pub struct Boundaries {
 }
 
 impl Boundaries {
+    /// No key is counted; the largest is known all the same.
+    pub(super) const NONE: Self = Self { edges: [1 << 15; 5], single: [false; 2] };
+
     /// Every key but 0 is counted.
     pub const ALL: Self = Self { edges: [1; 5], single: [false; 2] };
 
@@ -204,7 +207,9 @@ impl Scratch {
                 }
             }
         }
-        self.frequent = frequent(&counts);
+        if !counts.is_empty() {
+            self.frequent = frequent(&counts);
+        }
         self.begin();
         counts
     }

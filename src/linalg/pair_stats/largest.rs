@@ -1,7 +1,7 @@
 //! The largest difference, exactly, and where it is.
 
 use super::scalar::widened;
-use super::{ChunkPair, Scratch};
+use super::{Boundaries, ChunkPair, Scratch, pair_stats};
 use crate::linalg::difference;
 
 /// The largest |d| of a chunk.
@@ -24,29 +24,48 @@ impl Largest {
 ///
 /// `pair_stats` keeps only the largest key, which costs a quarter of the exact value; of a whole tensor
 /// one or two chunks have it and are read again here. Degenerate: an empty chunk gives 0 at 0.
-/// A key never decreases where |d| grows, so a chunk without the largest key cannot hold the largest |d|.
+/// A key never decreases where |d| grows, so what is without the largest key cannot hold the largest |d|: chunks of a tensor,
+/// and pieces of a chunk.
 pub fn largest_of(pair: &ChunkPair<'_>, scratch: &mut Scratch) -> Largest {
-    let [width, width_after] = [pair.dtype_before, pair.dtype_after].map(|dtype| dtype.bytes().unwrap_or(1));
-    let pieces = pair.before.chunks(PIECE * width).zip(pair.after.chunks(PIECE * width_after));
+    let pieces: Vec<ChunkPair<'_>> = pieces(pair).collect();
+    let keys: Vec<u16> =
+        pieces.iter().map(|&piece| pair_stats(piece, &Boundaries::NONE, scratch).keys.largest).collect();
+    let largest_key = keys.iter().max();
     let mut largest = Largest { magnitude: 0.0, position: 0 };
-    let mut differences = [0.0; PIECE];
-    for (piece, (before, after)) in pieces.enumerate() {
-        let differences = &mut differences[..before.len() / width];
-        difference((pair.dtype_before, before), (pair.dtype_after, after), differences);
-        let Some(magnitude) = largest_number(differences) else {
-            // A NaN that stayed is no difference; here it looks like one.
-            let elements = widened(pair, &mut scratch.before, &mut scratch.after);
-            return first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }));
-        };
-        if magnitude > largest.magnitude {
-            let position = differences.iter().position(|difference| difference.abs() == magnitude);
-            largest = Largest { magnitude, position: (piece * PIECE + position.unwrap_or(0)) as u64 };
+    for (at, (piece, key)) in pieces.iter().zip(&keys).enumerate() {
+        if Some(key) == largest_key {
+            let found = largest_of_piece(piece, scratch);
+            if found.exceeds(&largest) {
+                largest = Largest { position: (at * PIECE) as u64 + found.position, ..found };
+            }
         }
     }
     largest
 }
 
-/// Elements that are differenced at a time: few enough to stay in the first-level cache.
+/// A chunk in pieces of [`PIECE`] elements.
+fn pieces<'a>(pair: &ChunkPair<'a>) -> impl Iterator<Item = ChunkPair<'a>> + use<'a> {
+    let pair = *pair;
+    let [width, width_after] = [pair.dtype_before, pair.dtype_after].map(|dtype| dtype.bytes().unwrap_or(1));
+    let sides = pair.before.chunks(PIECE * width).zip(pair.after.chunks(PIECE * width_after));
+    sides.map(move |(before, after)| ChunkPair { before, after, ..pair })
+}
+
+fn largest_of_piece(piece: &ChunkPair<'_>, scratch: &mut Scratch) -> Largest {
+    let width = piece.dtype_before.bytes().unwrap_or(1);
+    let mut differences = [0.0; PIECE];
+    let differences = &mut differences[..piece.before.len() / width];
+    difference((piece.dtype_before, piece.before), (piece.dtype_after, piece.after), differences);
+    let Some(magnitude) = largest_number(differences) else {
+        // A NaN that stayed is no difference; here it looks like one.
+        let elements = widened(piece, &mut scratch.before, &mut scratch.after);
+        return first_largest(elements.map(|e| if e.same { 0.0 } else { e.after - e.before }));
+    };
+    let position = differences.iter().position(|difference| difference.abs() == magnitude);
+    Largest { magnitude, position: position.unwrap_or(0) as u64 }
+}
+
+/// Elements of a piece: few enough that their differences stay in the first-level cache.
 const PIECE: usize = 2048;
 
 /// The largest magnitude, in lanes; `None` where some value is NaN.

@@ -242,3 +242,35 @@ fn other_dtypes_and_mixed_ones_are_read_as_numbers() {
     let stats = pair_stats(pair, &Boundaries::ALL, &mut Scratch::default());
     assert_eq!((stats.changed, stats.delta_squares), (0, 0.0));
 }
+
+#[test]
+fn the_largest_difference_is_the_first_of_its_size_whatever_stays_nan() {
+    for dtype in FLOATS {
+        let (before, mut after) = weights(dtype, 9000, 0.1, 6);
+        let mut before = before;
+        let width = dtype.bytes().unwrap();
+        let put = |side: &mut Vec<u8>, at: usize, value: f64| {
+            let mut bytes = Vec::new();
+            store(dtype, value, &mut bytes);
+            side[at * width..(at + 1) * width].copy_from_slice(&bytes);
+        };
+        for at in [4500, 6300, 6400] {
+            put(&mut before, at, 0.0);
+            put(&mut after, at, -0.5);
+        }
+        for at in [10, 4499, 7000] {
+            put(&mut before, at, f64::NAN);
+            put(&mut after, at, f64::NAN);
+        }
+        let largest = |before: &[u8], after: &[u8]| {
+            let pair = ChunkPair { dtype_before: dtype, before, dtype_after: dtype, after };
+            let found = largest_of(&pair, &mut Scratch::default());
+            (found.magnitude, found.position)
+        };
+        assert_eq!(largest(&before, &after), (0.5, 4500), "{dtype}");
+        put(&mut after, 8001, f64::NAN);
+        let (magnitude, position) = largest(&before, &after);
+        assert!(magnitude.is_nan() && position == 8001, "{dtype}: {magnitude} at {position}");
+        assert_eq!(largest(&before, &before), (0.0, 0), "{dtype}");
+    }
+}
