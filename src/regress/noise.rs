@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{Continuous as _, ContinuousCDF as _, StudentsT};
-
 use super::error::RegressError;
+use crate::stats::student_quantile;
 
 /// Spread by metric.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,17 +59,9 @@ impl Spread {
         if self.standard_deviation == 0.0 {
             return 0.0;
         }
-        let factor = student_quantile(self.runs as f64 - 1.0, alpha / 2.0).unwrap_or(f64::INFINITY);
+        let factor = student_quantile(self.runs as f64 - 1.0, alpha / 2.0);
         factor * std::f64::consts::SQRT_2 * self.standard_deviation
     }
-}
-
-/// Where Student's law leaves `tail` above, to full precision: the library's own quantile, which is good to six digits, and
-/// Newton's steps on the tail from there.
-fn student_quantile(degrees: f64, tail: f64) -> Option<f64> {
-    let student = StudentsT::new(0.0, 1.0, degrees).ok()?;
-    let step = |t: f64| t + (student.sf(t) - tail) / student.pdf(t);
-    Some((0..4).fold(student.inverse_cdf(1.0 - tail), |t, _| step(t)))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod signed_rank;
 #[cfg(test)]
 pub(crate) mod simulate;
 mod smooth;
+mod student;
 mod survival;
 
 pub use association::{
@@ -41,4 +42,5 @@ pub use robust::UpperSpread;
 pub use separation::{Threshold, auroc, auroc_interval, best_threshold};
 pub use signed_rank::{SignedRank, signed_rank};
 pub use smooth::{buckets, moving_average};
+pub use student::student_quantile;
 pub use survival::{Lifetime, Survival, kaplan_meier, median_interval, median_lifetime};

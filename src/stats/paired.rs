@@ -6,9 +6,11 @@
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore as _, SeedableRng as _};
-use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::quantile::{mean, quantile};
+use super::student::student_quantile;
+use super::student_ln_p;
 
 /// Resamples that a 95 % interval takes by default: its ends then move by about 1 % of its width with the seed.
 pub const RESAMPLES: usize = 10_000;
@@ -73,13 +75,12 @@ fn infer(differences: &[f64], average: f64, resamples: usize, seed: u64) -> Opti
         return Some(Inference { standard_error: 0.0, student: point, bootstrap: point, p_value });
     }
     let standard_error = (squares / (n - 1.0) / n).sqrt();
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
-    let reach = t.inverse_cdf(1.0 - OUTSIDE / 2.0) * standard_error;
+    let reach = student_quantile(n - 1.0, OUTSIDE / 2.0) * standard_error;
     Some(Inference {
         standard_error,
         student: Interval { low: average - reach, high: average + reach },
         bootstrap: bootstrap(differences, average, resamples, seed)?,
-        p_value: 2.0 * t.sf((average / standard_error).abs()),
+        p_value: student_ln_p(average / standard_error, n - 1.0).exp(),
     })
 }
 

@@ -18,9 +18,8 @@
 //! Assumes that increments of D² are uncorrelated around the law. Simulated walks of 100 to 1,000 Gaussian steps in 4 to 256
 //! dimensions lie in the 95 % interval in 95 to 99 % of runs; with step lengths of log-normal spread 1 in 88 to 97 %.
 
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
-
 use super::Interval;
+use super::student::student_quantile;
 
 /// Fewest points of a fit.
 pub const FEWEST_POINTS: usize = 8;
@@ -103,8 +102,7 @@ impl PowerLaw {
             return 0.0;
         }
         // Beyond that many degrees Student's t is the normal distribution to all digits.
-        let student = StudentsT::new(0.0, 1.0, self.degrees.clamp(1.0, 1e6));
-        student.map_or(f64::INFINITY, |student| student.inverse_cdf(quantile) * self.standard_error)
+        student_quantile(self.degrees.clamp(1.0, 1e6), 1.0 - quantile) * self.standard_error
     }
 }
 
