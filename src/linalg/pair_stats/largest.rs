@@ -20,7 +20,7 @@ impl Largest {
     }
 }
 
-/// The largest |d| of a chunk, with `d` as in [`pair_stats`](super::pair_stats).
+/// The largest |d| of a chunk, with `d` as in [`pair_stats`].
 ///
 /// `pair_stats` keeps only the largest key, which costs a quarter of the exact value; of a whole tensor
 /// one or two chunks have it and are read again here. Degenerate: an empty chunk gives 0 at 0.
