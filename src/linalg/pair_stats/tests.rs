@@ -246,8 +246,7 @@ fn other_dtypes_and_mixed_ones_are_read_as_numbers() {
 #[test]
 fn the_largest_difference_is_the_first_of_its_size_whatever_stays_nan() {
     for dtype in FLOATS {
-        let (before, mut after) = weights(dtype, 9000, 0.1, 6);
-        let mut before = before;
+        let (mut before, mut after) = weights(dtype, 9000, 0.1, 6);
         let width = dtype.bytes().unwrap();
         let put = |side: &mut Vec<u8>, at: usize, value: f64| {
             let mut bytes = Vec::new();
